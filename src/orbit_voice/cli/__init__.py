@@ -1,0 +1,1 @@
+"""The `orbit-voice` command."""

@@ -1,0 +1,1 @@
+"""Composition root: settings, builds every object once, starts, drains, stops."""

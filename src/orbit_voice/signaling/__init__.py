@@ -1,0 +1,1 @@
+"""The SIP shell: transports, transactions on real sockets and timers, trace."""

@@ -1,0 +1,1 @@
+"""SIP header fields as frozen values with `parse` and `__str__`."""

@@ -1,0 +1,1 @@
+"""Text to speech behind one interface, with a prompt cache."""

@@ -1,0 +1,1 @@
+"""The database: tables, migrations, group-committed writes, reads for the API."""

@@ -1,0 +1,1 @@
+"""The shipped test kit: virtual time, lossy network, SIP phone, carrier simulator."""

@@ -1,0 +1,1 @@
+"""Trunks and numbers: records, validation, choice of route."""

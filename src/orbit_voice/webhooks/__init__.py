@@ -1,0 +1,1 @@
+"""Delivery of events: signing, order, retries, crash-safe."""
