@@ -12,8 +12,8 @@ from orbit_voice.calls.records import (
     CallRecord,
     CallStatus,
     Direction,
-    SipTraceEntry,
 )
+from orbit_voice.signaling.trace import SipTraceEntry
 
 T = TypeVar("T")
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from orbit_voice.kit.errors import HangupCause
+from orbit_voice.signaling.trace import SipTraceEntry
 
 
 class Direction(StrEnum):
@@ -189,7 +190,7 @@ class CallEvent:
         sequence: Counts from 1 without gaps within the call.
         type: ``call.answered``, ``call.dtmf`` …
         created_at: When it happened.
-        data: The event's ``data`` object, JSON-ready, complete (``call_id`` and ``sequence`` in it).
+        data: The event's ``data`` object, JSON-ready; holds ``call_id`` and ``sequence``.
     """
 
     id: str
@@ -199,29 +200,6 @@ class CallEvent:
     type: str
     created_at: datetime
     data: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class SipTraceEntry:
-    """One SIP message of a call, as ``GET …/sip`` shows it.
-
-    Attributes:
-        at: When it was sent or received.
-        sent: True when we sent it.
-        transport: ``udp``, ``tcp`` or ``tls``.
-        local: Our ``address:port``.
-        remote: The peer's ``address:port``.
-        summary: Start line.
-        text: The message with credentials blanked.
-    """
-
-    at: datetime
-    sent: bool
-    transport: str
-    local: str
-    remote: str
-    summary: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
