@@ -1,0 +1,259 @@
+"""The header fields of a message: ordered, without case, compact forms known (RFC 3261 §7.3).
+
+Values are kept as text, one entry a header line, and read only when somebody asks: most header
+fields of most messages are never looked at. What was read is kept until a field changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeVar
+
+from orbit_voice.kit.errors import LocalProtocolError
+from orbit_voice.sip import grammar
+from orbit_voice.sip.grammar import ParseError
+
+_T = TypeVar("_T")
+
+_COMPACT: Final = {
+    "Accept-Contact": "a",
+    "Allow-Events": "u",
+    "Call-ID": "i",
+    "Contact": "m",
+    "Content-Encoding": "e",
+    "Content-Length": "l",
+    "Content-Type": "c",
+    "Event": "o",
+    "From": "f",
+    "Identity": "y",
+    "Refer-To": "r",
+    "Referred-By": "b",
+    "Reject-Contact": "j",
+    "Request-Disposition": "d",
+    "Session-Expires": "x",
+    "Subject": "s",
+    "Supported": "k",
+    "To": "t",
+    "Via": "v",
+}
+"""Compact forms (RFC 3261 §7.3.3, 3515, 3841, 3892, 4028, 6665, 8224)."""
+
+_NAMES: Final = (
+    *_COMPACT,
+    *("Accept", "Accept-Encoding", "Accept-Language", "Alert-Info", "Allow"),
+    *("Authentication-Info", "Authorization", "CSeq", "Call-Info", "Content-Disposition"),
+    *("Content-Language", "Date", "Diversion", "Error-Info", "Expires", "History-Info"),
+    *("In-Reply-To", "Join", "MIME-Version", "Max-Forwards", "Min-Expires", "Min-SE"),
+    *("Organization", "P-Asserted-Identity", "P-Preferred-Identity", "Path", "Priority"),
+    *("Privacy", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Require", "RAck", "RSeq"),
+    *("Reason", "Record-Route", "Remote-Party-ID", "Replaces", "Reply-To", "Require"),
+    *("Retry-After", "Route", "Server", "Service-Route", "Subscription-State", "Timestamp"),
+    *("Unsupported", "User-Agent", "WWW-Authenticate", "Warning"),
+)
+
+
+def _spellings() -> dict[str, str]:
+    known = {}
+    for name in _NAMES:
+        forms = [name, _COMPACT.get(name, name)]
+        known.update({each: name for form in forms for each in (form, form.lower(), form.upper())})
+    return known
+
+
+_KNOWN: Final = _spellings()
+"""Usual spellings to the one we write. Others take the slow way of :func:`canonical_name`."""
+
+
+def canonical_name(name: str) -> str:
+    """Return how we write the header field ``name``: long form, RFC spelling.
+
+    Args:
+        name: Any spelling, or compact. An unknown name comes back as it is.
+
+    Raises:
+        ParseError: Not a token.
+    """
+    if (known := _KNOWN.get(name)) is not None:
+        return known
+    if not grammar.token.fullmatch(name):
+        raise ParseError("a header field name is malformed", section="RFC 3261 §7.3.1")
+    return _KNOWN.get(name.lower(), name)
+
+
+class Headers:
+    """The header fields of one message, in order.
+
+    Names are told apart without case, and the compact form of a name is that name. Values hold
+    neither CR nor LF: a folded line is unfolded when it is read, and nothing else gets in.
+
+    Args:
+        items: Names and values, in order.
+
+    Raises:
+        LocalProtocolError: A name is no token, or a value would break out of its line.
+    """
+
+    __slots__ = ("_entries", "_typed")
+
+    def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
+        self._entries = [(_own_name(name), _own_value(value)) for name, value in items]
+        self._typed: dict[str, Any] = {}
+
+    @classmethod
+    def _of_entries(cls, entries: list[tuple[str, str]]) -> Headers:
+        headers = cls.__new__(cls)
+        headers._entries = entries
+        headers._typed = {}
+        return headers
+
+    def get(self, name: str) -> str | None:
+        """Return the first value of ``name``, or None."""
+        canonical = _KNOWN.get(name)
+        if canonical is None:
+            return next(iter(self.get_all(name)), None)
+        for each, value in self._entries:
+            if each is canonical:
+                return value
+        return None
+
+    def get_all(self, name: str) -> list[str]:
+        """Return every value of ``name`` in order, one a header line."""
+        canonical = _KNOWN.get(name) or _KNOWN.get(name.lower())
+        if canonical is not None:
+            return [value for each, value in self._entries if each is canonical]
+        lower = name.lower()
+        return [value for each, value in self._entries if each.lower() == lower]
+
+    def get_only(self, name: str) -> str | None:
+        """Return the value of ``name``, a field that may stand once, or None.
+
+        Raises:
+            ParseError: It stands more than once.
+        """
+        values = self.get_all(name)
+        if len(values) > 1:
+            raise ParseError(f"{canonical_name(name)} is repeated", section="RFC 3261 §7.3.1")
+        return values[0] if values else None
+
+    def require(self, name: str) -> str:
+        """Return the value of ``name``, a field that must stand exactly once.
+
+        Raises:
+            ParseError: It is missing or stands more than once.
+        """
+        if (value := self.get_only(name)) is None:
+            raise ParseError(f"{canonical_name(name)} is missing", section="RFC 3261 §8.1.1")
+        return value
+
+    def values(self, name: str) -> list[str]:
+        """Return every value of a comma-separated field, over all its lines.
+
+        Raises:
+            ParseError: A quote is not closed, or there are too many.
+        """
+        lines = self.get_all(name)
+        if len(lines) == 1:
+            return grammar.split_values(lines[0])
+        found: list[str] = []
+        for line in lines:
+            found += grammar.split_values(line)
+            if len(found) > grammar.MAX_VALUES:
+                raise grammar.too_many_values()
+        return found
+
+    def add(self, name: str, value: str) -> None:
+        """Append a line.
+
+        Raises:
+            LocalProtocolError: ``name`` is no token, or ``value`` would break out of its line.
+        """
+        self._entries.append((_own_name(name), _own_value(value)))
+        self._typed.clear()
+
+    def prepend(self, name: str, value: str) -> None:
+        """Put a line before all others.
+
+        Raises:
+            LocalProtocolError: As :meth:`add`.
+        """
+        self._entries.insert(0, (_own_name(name), _own_value(value)))
+        self._typed.clear()
+
+    def set(self, name: str, value: str) -> None:
+        """Have ``name`` once, with ``value``: where it stood first, or at the end.
+
+        Raises:
+            LocalProtocolError: As :meth:`add`.
+        """
+        entry = (_own_name(name), _own_value(value))
+        lower = entry[0].lower()
+        places = [i for i, each in enumerate(self._entries) if each[0].lower() == lower]
+        if not places:
+            self._entries.append(entry)
+        else:
+            self._entries[places[0]] = entry
+            for place in reversed(places[1:]):
+                del self._entries[place]
+        self._typed.clear()
+
+    def remove(self, name: str) -> None:
+        """Drop every line of ``name``; no error where there is none."""
+        lower = _own_name(name).lower()
+        self._entries = [entry for entry in self._entries if entry[0].lower() != lower]
+        self._typed.clear()
+
+    def remove_first(self, name: str) -> None:
+        """Drop the first line of ``name``; no error where there is none."""
+        lower = _own_name(name).lower()
+        for place, (each, _) in enumerate(self._entries):
+            if each.lower() == lower:
+                del self._entries[place]
+                break
+        self._typed.clear()
+
+    def items(self) -> list[tuple[str, str]]:
+        """Return names and values in order."""
+        return self._entries.copy()
+
+    def copy(self) -> Headers:
+        """Return the same fields, changeable apart from these."""
+        return self._of_entries(self._entries.copy())
+
+    def typed(self, key: str, read: Callable[[Headers], _T]) -> _T:
+        """Return ``read(self)``, kept under ``key`` until a field changes."""
+        try:
+            found: _T = self._typed[key]
+        except KeyError:
+            found = self._typed[key] = read(self)
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.get(name) is not None
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Headers):
+            return NotImplemented
+        return self._entries == other._entries
+
+    __hash__ = None  # type: ignore[assignment] # may change
+
+    def __repr__(self) -> str:
+        return f"Headers({self._entries!r})"
+
+
+def _own_name(name: str) -> str:
+    try:
+        return canonical_name(name)
+    except ParseError as error:
+        raise LocalProtocolError(error.reason, section=error.section) from error
+
+
+def _own_value(value: str) -> str:
+    if "\n" in value or "\r" in value:
+        raise LocalProtocolError(
+            "a header field value holds a line break", section="RFC 3261 §7.3.1"
+        )
+    return value
