@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
 from orbit_voice.calls.records import (
     CallChange,
@@ -13,9 +13,10 @@ from orbit_voice.calls.records import (
     CallStatus,
     Direction,
 )
+from orbit_voice.kit.pages import Page
 from orbit_voice.signaling.trace import SipTraceEntry
 
-T = TypeVar("T")
+__all__ = ["CallFilter", "CallJournal", "CallReader", "Page"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +29,6 @@ class CallFilter:
     direction: Direction | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
-    """One page of a list, newest first.
-
-    Attributes:
-        rows: At most ``limit`` rows.
-        cursor: Opaque; continues after the last row. None on the last page.
-        total: Rows that match, over all pages.
-    """
-
-    rows: tuple[T, ...]
-    cursor: str | None
-    total: int
 
 
 class CallJournal(Protocol):
