@@ -1,8 +1,11 @@
-//! `orbit_voice._native`: the Python face of the media engine. The only file that knows Python.
+//! The media engine of Orbit Voice: RTP, codecs, playout and recording on a 20 ms clock.
+//!
+//! Everything but `io` is pure: bytes, samples and `now` in, values out. Only `python` knows
+//! Python; it is compiled with the feature `python`, which maturin turns on.
 
-use pyo3::prelude::*;
+pub mod codec;
+pub mod dsp;
+pub mod rtp;
 
-#[pymodule]
-fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add("__version__", env!("CARGO_PKG_VERSION"))
-}
+#[cfg(feature = "python")]
+mod python;

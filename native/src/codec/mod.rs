@@ -1,0 +1,1 @@
+//! Audio codecs: samples to payload bytes and back.

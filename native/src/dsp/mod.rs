@@ -1,0 +1,1 @@
+//! Signal processing on 16-bit PCM: concealment, resampling, tones.

@@ -1,0 +1,1 @@
+//! RTP and what travels with it: packets, RTCP, statistics, jitter buffer, telephone events.
