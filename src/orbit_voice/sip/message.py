@@ -1,8 +1,10 @@
 """SIP requests and responses (RFC 3261 §7).
 
-A message holds its header fields as text; the typed properties read them when asked, once. Every
+A message holds its header fields as text; the typed properties read them when asked, once. A
 property raises :class:`~orbit_voice.sip.grammar.ParseError` when its field is malformed, so a
-shell asks :mod:`orbit_voice.sip.validation` first and may trust the properties after that.
+shell asks :mod:`orbit_voice.sip.validation` first and may trust the properties after that. Fields
+that no processing depends on (Allow, Expires, Reason, Retry-After, Supported) never raise: what is
+malformed in them is ignored, as RFC 3261 §8.2.2 has it.
 """
 
 from __future__ import annotations
@@ -133,28 +135,28 @@ class _Message:
 
     @property
     def expires(self) -> int | None:
-        """Expires, seconds, 0 to 2**32 - 1, or None."""
-        return self._optional("Expires", _expires)
+        """Expires, seconds, 0 to 2**32 - 1; None where it is missing or malformed."""
+        return self._advisory("Expires", _expires)
 
     @property
     def reasons(self) -> list[Reason]:
-        """Every Reason (RFC 3326)."""
-        return self._list("Reason", Reason.parse)
+        """Every Reason (RFC 3326); none where one is malformed."""
+        return self._advisory_list("Reason", Reason.parse)
 
     @property
     def allow(self) -> list[str]:
-        """Methods of Allow."""
-        return self._tokens("Allow")
+        """Methods of Allow; none where it is malformed."""
+        return self._advisory_list("Allow", _token)
 
     @property
     def supported(self) -> list[str]:
-        """Option tags of Supported, lower case."""
-        return [tag.lower() for tag in self._tokens("Supported")]
+        """Option tags of Supported, lower case; none where it is malformed."""
+        return [tag.lower() for tag in self._advisory_list("Supported", _token)]
 
     @property
     def require(self) -> list[str]:
         """Option tags of Require, as written."""
-        return self._tokens("Require")
+        return self._list("Require", _token)
 
     @property
     def accept(self) -> list[AcceptRange] | None:
@@ -190,8 +192,17 @@ class _Message:
         found = self.headers.typed(name, lambda headers: [read(v) for v in _values(headers, name)])
         return found.copy()
 
-    def _tokens(self, name: str) -> list[str]:
-        return self._list(name, _token)
+    def _advisory(self, name: str, read: Callable[[str], _T]) -> _T | None:
+        try:
+            return self._optional(name, read)
+        except ParseError:
+            return None
+
+    def _advisory_list(self, name: str, read: Callable[[str], _T]) -> list[_T]:
+        try:
+            return self._list(name, read)
+        except ParseError:
+            return []
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, _Message):
@@ -318,8 +329,8 @@ class Response(_Message):
 
     @property
     def retry_after(self) -> RetryAfter | None:
-        """When to try again, or None."""
-        return self._optional("Retry-After", RetryAfter.parse)
+        """When to try again; None where it is missing or malformed."""
+        return self._advisory("Retry-After", RetryAfter.parse)
 
     def copy(self) -> Response:
         """Return the same response, changeable apart from this one."""

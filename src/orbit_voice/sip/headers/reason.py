@@ -36,14 +36,16 @@ class Reason:
         """
         if (match := _protocol.match(text)) is None:
             raise ParseError("a Reason is malformed", section="RFC 3326 §2")
-        return cls(match[1], Params.parse(text, match.end()))
+        reason = cls(match[1], Params.parse(text, match.end()))
+        _ = reason.cause
+        return reason
 
     @property
     def cause(self) -> int | None:
-        """SIP status or Q.850 cause, or None.
+        """SIP status or Q.850 cause, 0-999, or None.
 
         Raises:
-            ParseError: Not a number of up to three digits.
+            ParseError: Not a number of up to three digits; never after :meth:`parse`.
         """
         if (text := self.params.get("cause")) is None:
             return None

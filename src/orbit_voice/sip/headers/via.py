@@ -52,13 +52,15 @@ class Via:
         params = Params.parse(text, match.end())
         if "branch" in params and not grammar.token.fullmatch(params["branch"] or ""):
             raise ParseError("a Via branch is not a token", section=_SECTION)
-        return cls(
+        via = cls(
             transport,
             grammar.check_host(host) if host[0] == "[" else host,
             None if port is None else parse_port(port),
             params,
             f"{name}/{version}",
         )
+        _ = via.rport
+        return via
 
     @property
     def branch(self) -> str | None:
@@ -82,7 +84,7 @@ class Via:
         """The port the message really came from, or None where it is not filled in.
 
         Raises:
-            ParseError: Not a port.
+            ParseError: Not a port; never after :meth:`parse`.
         """
         text = self.params.get("rport")
         return parse_port(text) if text else None
