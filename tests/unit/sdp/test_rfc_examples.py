@@ -1,8 +1,8 @@
 """The exchanges of RFC 3264 §10 and RFC 4317, as far as they are about audio.
 
 The standards' examples use codecs we do not speak (iLBC) and host names as media addresses, which
-we refuse. So each exchange is played with PCMA under the payload type of iLBC and numeric addresses;
-that the texts themselves can be read, names and all, is a test of its own.
+we refuse. So each exchange is played with PCMA under the payload type of iLBC and with numeric
+addresses; that the texts themselves can be read, names and all, is a test of its own.
 """
 
 from __future__ import annotations
