@@ -115,31 +115,3 @@ class Network(Protocol):
         Raises:
             TransportError: There is no route.
         """
-
-
-class Flow(Protocol):
-    """A way to one peer that is open now: a UDP port with an address, or a connection.
-
-    Attributes:
-        kind: UDP or TCP.
-        remote: The peer.
-        local_port: Port of ours where the peer reaches us, for Via and Contact.
-    """
-
-    kind: TransportKind
-    remote: Address
-
-    @property
-    def local(self) -> Address:
-        """Our end, for the trace."""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether :meth:`send` can still work."""
-
-    def send(self, data: bytes) -> None:
-        """Send one message.
-
-        Raises:
-            TransportError: It could not be sent.
-        """
