@@ -1,1 +1,3 @@
 //! Audio codecs: samples to payload bytes and back.
+
+pub mod g711;
