@@ -6,14 +6,12 @@ fields of most messages are never looked at. What was read is kept until a field
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, Final, TypeVar
+from collections.abc import Collection, Iterable
+from typing import Any, Final
 
 from orbit_voice.kit.errors import LocalProtocolError
 from orbit_voice.sip import grammar
 from orbit_voice.sip.grammar import ParseError
-
-_T = TypeVar("_T")
 
 _COMPACT: Final = {
     "Accept-Contact": "a",
@@ -89,40 +87,42 @@ class Headers:
     Args:
         items: Names and values, in order.
 
+    Attributes:
+        typed: What was read of these fields; for :mod:`orbit_voice.sip.message` alone, emptied when
+            a field changes.
+
     Raises:
         LocalProtocolError: A name is no token, or a value would break out of its line.
     """
 
-    __slots__ = ("_entries", "_typed")
+    __slots__ = ("_entries", "_index", "typed")
 
     def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
         self._entries = [(_own_name(name), _own_value(value)) for name, value in items]
-        self._typed: dict[str, Any] = {}
+        self._index: dict[str, list[str]] | None = None
+        self.typed: dict[str, Any] = {}
 
     @classmethod
-    def _of_entries(cls, entries: list[tuple[str, str]]) -> Headers:
+    def of_entries(cls, entries: list[tuple[str, str]]) -> Headers:
+        """Take entries that are known to be good, without copying.
+
+        Args:
+            entries: Names as :func:`canonical_name` gives them, and values without CR and LF.
+        """
         headers = cls.__new__(cls)
         headers._entries = entries
-        headers._typed = {}
+        headers._index = None
+        headers.typed = {}
         return headers
 
     def get(self, name: str) -> str | None:
         """Return the first value of ``name``, or None."""
-        canonical = _KNOWN.get(name)
-        if canonical is None:
-            return next(iter(self.get_all(name)), None)
-        for each, value in self._entries:
-            if each is canonical:
-                return value
-        return None
+        values = self._find(name)
+        return values[0] if values else None
 
     def get_all(self, name: str) -> list[str]:
         """Return every value of ``name`` in order, one a header line."""
-        canonical = _KNOWN.get(name) or _KNOWN.get(name.lower())
-        if canonical is not None:
-            return [value for each, value in self._entries if each is canonical]
-        lower = name.lower()
-        return [value for each, value in self._entries if each.lower() == lower]
+        return self._find(name).copy()
 
     def get_only(self, name: str) -> str | None:
         """Return the value of ``name``, a field that may stand once, or None.
@@ -130,7 +130,7 @@ class Headers:
         Raises:
             ParseError: It stands more than once.
         """
-        values = self.get_all(name)
+        values = self._find(name)
         if len(values) > 1:
             raise ParseError(f"{canonical_name(name)} is repeated", section="RFC 3261 §7.3.1")
         return values[0] if values else None
@@ -146,14 +146,14 @@ class Headers:
         return value
 
     def values(self, name: str) -> list[str]:
-        """Return every value of a comma-separated field, over all its lines.
+        """Return every value of a comma-separated field, over all its lines; empty lists are none.
 
         Raises:
             ParseError: A quote is not closed, or there are too many.
         """
-        lines = self.get_all(name)
+        lines = self._find(name)
         if len(lines) == 1:
-            return grammar.split_values(lines[0])
+            return grammar.split_values(lines[0]) if lines[0] else []
         found: list[str] = []
         for line in lines:
             found += grammar.split_values(line)
@@ -168,7 +168,7 @@ class Headers:
             LocalProtocolError: ``name`` is no token, or ``value`` would break out of its line.
         """
         self._entries.append((_own_name(name), _own_value(value)))
-        self._typed.clear()
+        self._changed()
 
     def prepend(self, name: str, value: str) -> None:
         """Put a line before all others.
@@ -177,7 +177,7 @@ class Headers:
             LocalProtocolError: As :meth:`add`.
         """
         self._entries.insert(0, (_own_name(name), _own_value(value)))
-        self._typed.clear()
+        self._changed()
 
     def set(self, name: str, value: str) -> None:
         """Have ``name`` once, with ``value``: where it stood first, or at the end.
@@ -186,46 +186,56 @@ class Headers:
             LocalProtocolError: As :meth:`add`.
         """
         entry = (_own_name(name), _own_value(value))
-        lower = entry[0].lower()
-        places = [i for i, each in enumerate(self._entries) if each[0].lower() == lower]
+        key = _key(entry[0])
+        places = [i for i, each in enumerate(self._entries) if _key(each[0]) == key]
         if not places:
             self._entries.append(entry)
         else:
             self._entries[places[0]] = entry
             for place in reversed(places[1:]):
                 del self._entries[place]
-        self._typed.clear()
+        self._changed()
 
     def remove(self, name: str) -> None:
         """Drop every line of ``name``; no error where there is none."""
-        lower = _own_name(name).lower()
-        self._entries = [entry for entry in self._entries if entry[0].lower() != lower]
-        self._typed.clear()
+        key = _key(name)
+        self._entries = [entry for entry in self._entries if _key(entry[0]) != key]
+        self._changed()
 
     def remove_first(self, name: str) -> None:
         """Drop the first line of ``name``; no error where there is none."""
-        lower = _own_name(name).lower()
+        key = _key(name)
         for place, (each, _) in enumerate(self._entries):
-            if each.lower() == lower:
+            if _key(each) == key:
                 del self._entries[place]
                 break
-        self._typed.clear()
+        self._changed()
 
     def items(self) -> list[tuple[str, str]]:
         """Return names and values in order."""
         return self._entries.copy()
 
+    def select(self, names: Collection[str]) -> Headers:
+        """Return the fields whose name is among ``names``, in their order.
+
+        Args:
+            names: Known names, spelled as :func:`canonical_name` does.
+        """
+        return self.of_entries([entry for entry in self._entries if entry[0] in names])
+
     def copy(self) -> Headers:
         """Return the same fields, changeable apart from these."""
-        return self._of_entries(self._entries.copy())
+        return self.of_entries(self._entries.copy())
 
-    def typed(self, key: str, read: Callable[[Headers], _T]) -> _T:
-        """Return ``read(self)``, kept under ``key`` until a field changes."""
-        try:
-            found: _T = self._typed[key]
-        except KeyError:
-            found = self._typed[key] = read(self)
-        return found
+    def _find(self, name: str) -> list[str]:
+        if self._index is None:
+            self._index = _index(self._entries)
+        return self._index.get(_KNOWN.get(name) or _key(name)) or _NOTHING
+
+    def _changed(self) -> None:
+        self._index = None
+        if self.typed:
+            self.typed = {}
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self.get(name) is not None
@@ -242,6 +252,25 @@ class Headers:
 
     def __repr__(self) -> str:
         return f"Headers({self._entries!r})"
+
+
+_NOTHING: Final[list[str]] = []
+
+
+def _key(name: str) -> str:
+    """Return what all spellings of ``name`` have in common."""
+    return _KNOWN.get(name) or _KNOWN.get(lower := name.lower(), lower)
+
+
+def _index(entries: list[tuple[str, str]]) -> dict[str, list[str]]:
+    index: dict[str, list[str]] = {}
+    for name, value in entries:
+        key = _KNOWN.get(name) or name.lower()
+        if key in index:
+            index[key].append(value)
+        else:
+            index[key] = [value]
+    return index
 
 
 def _own_name(name: str) -> str:

@@ -38,6 +38,10 @@ SIP_VERSION: Final = "SIP/2.0"
 MAX_FORWARDS: Final = 255
 """Largest Max-Forwards allowed (RFC 3261 §20.22)."""
 
+_COPIED: Final = frozenset({"Via", "From", "To", "Call-ID", "CSeq"})
+_COPIED_TO_100: Final = _COPIED | {"Timestamp"}
+"""What a response takes over from its request (RFC 3261 §8.2.6)."""
+_TOP_VIA: Final = "top Via"
 _T = TypeVar("_T")
 
 
@@ -68,7 +72,11 @@ class _Message:
     @property
     def top_via(self) -> Via:
         """The topmost Via. What stands below it is not read."""
-        return self.headers.typed("top Via", _top_via)
+        typed = self.headers.typed
+        found: Via | None = typed.get(_TOP_VIA)
+        if found is None:
+            found = typed[_TOP_VIA] = _parse_top_via(self.headers)
+        return found
 
     @property
     def from_(self) -> NameAddr:
@@ -179,17 +187,24 @@ class _Message:
         return head.encode("utf-8", "replace") + self.body
 
     def _one(self, name: str, read: Callable[[str], _T]) -> _T:
-        return self.headers.typed(name, lambda headers: read(headers.require(name)))
+        typed = self.headers.typed
+        found: _T | None = typed.get(name)
+        if found is None:
+            found = typed[name] = read(self.headers.require(name))
+        return found
 
     def _optional(self, name: str, read: Callable[[str], _T]) -> _T | None:
-        def read_if_there(headers: Headers) -> _T | None:
-            text = headers.get_only(name)
-            return None if text is None else read(text)
-
-        return self.headers.typed(name, read_if_there)
+        typed = self.headers.typed
+        found: _T | None = typed.get(name)
+        if found is None and (text := self.headers.get_only(name)) is not None:
+            found = typed[name] = read(text)
+        return found
 
     def _list(self, name: str, read: Callable[[str], _T]) -> list[_T]:
-        found = self.headers.typed(name, lambda headers: [read(v) for v in _values(headers, name)])
+        typed = self.headers.typed
+        found: list[_T] | None = typed.get(name)
+        if found is None:
+            found = typed[name] = [read(value) for value in self.headers.values(name)]
         return found.copy()
 
     def _advisory(self, name: str, read: Callable[[str], _T]) -> _T | None:
@@ -293,8 +308,8 @@ class Response(_Message):
     ) -> Response:
         """Build the response that RFC 3261 §8.2.6 prescribes, also to a malformed request.
 
-        Via, From, To, Call-ID and CSeq are copied as text, so that what could not be read is
-        still given back as it came.
+        Via, From, To, Call-ID, CSeq (and Timestamp into a 100) are copied as text, so that what
+        could not be read is still given back as it came.
 
         Args:
             request: The request to answer.
@@ -302,14 +317,9 @@ class Response(_Message):
             reason: Phrase, or None for the usual one.
             to_tag: Our tag, put into To when it has none; not in a 100.
         """
-        headers = Headers()
-        for name in ("Via", "From", "To", "Call-ID", "CSeq"):
-            for value in request.headers.get_all(name):
-                headers.add(name, value)
-        if status == 100 and (timestamp := request.headers.get("Timestamp")) is not None:
-            headers.add("Timestamp", timestamp)
-        if to_tag is not None and (to := headers.get("To")) is not None and not _has_tag(to):
-            headers.set("To", f"{to};tag={to_tag}")
+        headers = request.headers.select(_COPIED_TO_100 if status == 100 else _COPIED)
+        if to_tag is not None and _lacks_to_tag(request):
+            headers.set("To", f"{headers.get('To')};tag={to_tag}")
         return cls(status, reason_phrase(status) if reason is None else reason, headers)
 
     @property
@@ -340,12 +350,7 @@ class Response(_Message):
 Message: TypeAlias = Request | Response
 
 
-def _values(headers: Headers, name: str) -> list[str]:
-    values = headers.values(name)
-    return [] if values == [""] else values
-
-
-def _top_via(headers: Headers) -> Via:
+def _parse_top_via(headers: Headers) -> Via:
     if (line := headers.get("Via")) is None:
         raise ParseError("Via is missing", section="RFC 3261 §8.1.1.7")
     return Via.parse(grammar.split_values(line)[0] if "," in line else line)
@@ -372,9 +377,9 @@ def _token(text: str) -> str:
     return text
 
 
-def _has_tag(to: str) -> bool:
-    """Tell whether a To has a tag; a malformed one is left as it came."""
+def _lacks_to_tag(request: Request) -> bool:
+    """Tell whether a tag can be put into To; one that is malformed is left as it came."""
     try:
-        return NameAddr.parse(to).tag is not None
+        return request.to_tag is None
     except ParseError:
-        return True
+        return False

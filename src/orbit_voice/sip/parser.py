@@ -116,7 +116,7 @@ def parse_head(data: bytes) -> Head:
     start_line, _, rest = text.partition("\r\n")
     message, start_defect = _parse_start_line(start_line)
     entries, entry_defect = _parse_entries(rest)
-    headers = Headers._of_entries(entries)
+    headers = Headers.of_entries(entries)
     if message is not None:
         message.headers = headers
     length, length_defect = _content_length(headers)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, TypeAlias
 from urllib.parse import unquote
 
@@ -230,12 +231,21 @@ def parse_uri(text: str) -> Uri:
     Raises:
         ParseError: Malformed.
     """
+    return _parse_short(text) if len(text) <= _SHORT_CHARACTERS else _parse(text)
+
+
+def _parse(text: str) -> Uri:
     scheme = text[:5].lower()
     if scheme.startswith(("sip:", "sips:")):
         return SipUri.parse(text)
     if scheme.startswith("tel:"):
         return TelUri.parse(text)
     return AbsoluteUri.parse(text)
+
+
+_SHORT_CHARACTERS: Final = 128
+_parse_short: Final = lru_cache(maxsize=1024)(_parse)
+"""Every message of a call holds the same few URIs; at most 1024 x 128 characters are kept."""
 
 
 def uri_scheme(text: str) -> str | None:
