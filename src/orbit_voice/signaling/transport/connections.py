@@ -106,6 +106,7 @@ class ConnectionPool:
         for connection in list(self._open.values()):
             connection.close()
         self._open.clear()
+        self._pump.forget(self)
 
     def next_deadline(self) -> float | None:
         """Return when the limits in time are next looked at, or None without connections."""

@@ -63,7 +63,7 @@ class SocketNetwork:
             raise TransportError(f"cannot connect to {remote[0]}:{remote[1]}: {error}") from error
 
     async def resolve(self, host: str) -> str:
-        """Look a name up (see :class:`~.interfaces.Network`)."""
+        """Look a name up, IPv4 first (see :class:`~.interfaces.Network`)."""
         loop = asyncio.get_running_loop()
         try:
             found = await loop.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
@@ -71,7 +71,7 @@ class SocketNetwork:
             raise TransportError(f"cannot resolve {host}: {error}") from error
         if not found:
             raise TransportError(f"cannot resolve {host}: it has no address")
-        return str(found[0][4][0])
+        return str(min(found, key=lambda each: each[0] != socket.AF_INET)[4][0])
 
     def source_address(self, remote_host: str) -> str:
         """Ask the routing table; connecting a UDP socket sends nothing."""
