@@ -1,8 +1,8 @@
 """What the API needs of the layers below, apart from calls, trunks and numbers, as protocols.
 
-Call control and its reads are :mod:`orbit_voice.calls.orders` and :mod:`orbit_voice.calls.interfaces`;
-trunks and numbers are :mod:`orbit_voice.trunks.interfaces`. The composition root fills all of them
-into :class:`orbit_voice.api.app.Dependencies`.
+Call control and its reads stand in :mod:`orbit_voice.calls.orders` and
+:mod:`orbit_voice.calls.interfaces`, trunks and numbers in :mod:`orbit_voice.trunks.interfaces`. The
+composition root fills all of them into :class:`orbit_voice.api.dependencies.Dependencies`.
 """
 
 from __future__ import annotations
