@@ -48,7 +48,7 @@ quoted_string: Final = re.compile(QUOTED_STRING)
 display_tokens: Final = re.compile(rf"(?:{TOKEN}[ \t]*+)*+")
 param: Final = re.compile(rf"{WS};{WS}({TOKEN})(?:{WS}={WS}({PARAM_VALUE}))?{WS}")
 auth_param: Final = re.compile(rf"{WS}({TOKEN}){WS}={WS}({QUOTED_STRING}|{TOKEN}){WS}")
-comment: Final = re.compile(r"\((?:[^\x00-\x08\x0a-\x1f\x7f()\\]++|\\[\x00-\x7f])*+\)[ \t]*+")
+comment: Final = re.compile(rf"(\((?:[^\x00-\x08\x0a-\x1f\x7f()\\]++|\\[\x00-\x7f])*+\)){WS}")
 
 _quoted_pair: Final = re.compile(r"\\(.)", re.DOTALL)
 _needs_pair: Final = re.compile(r'[\x00-\x08\x0a-\x1f\x7f"\\]')

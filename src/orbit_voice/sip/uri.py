@@ -127,7 +127,7 @@ class SipUri:
         return f"{text}?{'&'.join(headers)}"
 
     def _user_info(self) -> str:
-        if self.user is None:
+        if not self.user:
             return ""
         user = _escape(_not_user, self.user)
         if self.password is None:
@@ -270,7 +270,9 @@ def _undo(text: str) -> str:
 
 
 def _escape(unfit: re.Pattern[str], text: str) -> str:
-    return unfit.sub(lambda match: "".join(f"%{b:02X}" for b in match[0].encode()), text)
+    return unfit.sub(
+        lambda match: "".join(f"%{b:02X}" for b in match[0].encode("utf-8", "replace")), text
+    )
 
 
 def _parse_params(text: str) -> Params:

@@ -16,7 +16,6 @@ from orbit_voice.sip.grammar import TOKEN, ParseError
 from orbit_voice.sip.params import MAX_PARAMS, Params, too_many_params
 
 _scheme: Final = re.compile(rf"({TOKEN})[ \t]++")
-_separator: Final = re.compile(r"[ \t,]*+,[ \t,]*+|\Z")
 
 _QUOTED_IN_CHALLENGE: Final = frozenset({"realm", "domain", "nonce", "opaque", "qop"})
 _QUOTED_IN_CREDENTIALS: Final = frozenset(
@@ -135,23 +134,24 @@ def _parse(text: str) -> tuple[str, Params]:
         raise ParseError("an authentication scheme is malformed")
     scheme, position = match[1], match.end()
     pairs: list[tuple[str, str | None]] = []
-    while position < len(text):
+    while len(pairs) < MAX_PARAMS:
         if (found := grammar.auth_param.match(text, position)) is None:
             raise ParseError("an authentication parameter is malformed")
         name, value = found.groups()
         pairs.append((name, grammar.unquote(value) if value[0] == '"' else value))
-        if len(pairs) > MAX_PARAMS:
-            raise too_many_params()
-        if (gap := _separator.match(text, found.end())) is None:
+        position = found.end()
+        if position == len(text):
+            return scheme, _unique(pairs)
+        if text[position] != ",":
             raise ParseError("authentication parameters are not separated by commas")
-        position = gap.end()
-    return scheme, _unique(pairs)
+        position += 1
+    raise too_many_params()
 
 
 def _unique(pairs: list[tuple[str, str | None]]) -> Params:
     params = Params(pairs)
-    if not pairs or len(params) != len(pairs):
-        raise ParseError("authentication parameters are missing or repeated")
+    if len(params) != len(pairs):
+        raise ParseError("an authentication parameter is repeated")
     return params
 
 

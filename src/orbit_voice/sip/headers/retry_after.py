@@ -40,9 +40,9 @@ class RetryAfter:
         seconds = parse_number(match[1], "Retry-After", maximum=MAX_UINT32, section=_SECTION)
         position = match.end()
         comment = grammar.comment.match(text, position)
-        if comment is not None:
-            position = comment.end()
-        return cls(seconds, comment and comment.group(), Params.parse(text, position))
+        if comment is None:
+            return cls(seconds, None, Params.parse(text, position))
+        return cls(seconds, comment[1], Params.parse(text, comment.end()))
 
     def __str__(self) -> str:
         comment = f" {self.comment}" if self.comment else ""
