@@ -315,6 +315,7 @@ mod tests {
     /// The sequences of G.711 tables 5 and 6 are a sine of 1 kHz at 0 dBm0, 3.17 dB (µ) and
     /// 3.14 dB (A) below a sine that reaches the end of the scale.
     #[test]
+    #[allow(clippy::approx_constant)] // a level in dB, not π
     fn the_digital_milliwatt_has_its_level() {
         let level_db = |law: Law, codes: &[u8; 8], full: f64| {
             let mut samples = [0; 8];
