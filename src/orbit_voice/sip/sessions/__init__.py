@@ -1,0 +1,1 @@
+"""What the two INVITE sessions are made of (RFC 3261 §12 to §15)."""
