@@ -8,10 +8,13 @@ from orbit_voice.server.data_directory import DataDirectory, DataDirectoryError
 
 
 def test_only_one_process_at_a_time_owns_a_data_directory(tmp_path: Path) -> None:
-    with DataDirectory(tmp_path / "data"):
-        with pytest.raises(DataDirectoryError, match="another server uses"):
-            DataDirectory(tmp_path / "data").__enter__()
-    with DataDirectory(tmp_path / "data"):
+    second = DataDirectory(tmp_path / "data")
+    with (
+        DataDirectory(tmp_path / "data"),
+        pytest.raises(DataDirectoryError, match="another server uses"),
+    ):
+        second.__enter__()
+    with second:
         pass
 
 
