@@ -58,7 +58,7 @@ def _spellings() -> dict[str, str]:
     return known
 
 
-_KNOWN: Final = _spellings()
+KNOWN_NAMES: Final = _spellings()
 """Usual spellings to the one we write. Others take the slow way of :func:`canonical_name`."""
 
 
@@ -71,11 +71,11 @@ def canonical_name(name: str) -> str:
     Raises:
         ParseError: Not a token.
     """
-    if (known := _KNOWN.get(name)) is not None:
+    if (known := KNOWN_NAMES.get(name)) is not None:
         return known
     if not grammar.token.fullmatch(name):
         raise ParseError("a header field name is malformed", section="RFC 3261 §7.3.1")
-    return _KNOWN.get(name.lower(), name)
+    return KNOWN_NAMES.get(name.lower(), name)
 
 
 class Headers:
@@ -223,6 +223,10 @@ class Headers:
         """
         return self.of_entries([entry for entry in self._entries if entry[0] in names])
 
+    def lines(self) -> list[str]:
+        """Return the header lines as sent, but for Content-Length: that follows from the body."""
+        return [f"{name}: {value}" for name, value in self._entries if name != "Content-Length"]
+
     def copy(self) -> Headers:
         """Return the same fields, changeable apart from these."""
         return self.of_entries(self._entries.copy())
@@ -230,7 +234,7 @@ class Headers:
     def _find(self, name: str) -> list[str]:
         if self._index is None:
             self._index = _index(self._entries)
-        return self._index.get(_KNOWN.get(name) or _key(name)) or _NOTHING
+        return self._index.get(KNOWN_NAMES.get(name) or _key(name)) or _NOTHING
 
     def _changed(self) -> None:
         self._index = None
@@ -259,13 +263,13 @@ _NOTHING: Final[list[str]] = []
 
 def _key(name: str) -> str:
     """Return what all spellings of ``name`` have in common."""
-    return _KNOWN.get(name) or _KNOWN.get(lower := name.lower(), lower)
+    return KNOWN_NAMES.get(name) or KNOWN_NAMES.get(lower := name.lower(), lower)
 
 
 def _index(entries: list[tuple[str, str]]) -> dict[str, list[str]]:
     index: dict[str, list[str]] = {}
     for name, value in entries:
-        key = _KNOWN.get(name) or name.lower()
+        key = KNOWN_NAMES.get(name) or name.lower()
         if key in index:
             index[key].append(value)
         else:

@@ -182,8 +182,8 @@ class _Message:
         start_line = self.start_line
         if "\r" in start_line or "\n" in start_line:
             raise LocalProtocolError("a start line holds a line break", section="RFC 3261 §7.1")
-        lines = [f"{n}: {v}" for n, v in self.headers._entries if n != "Content-Length"]
-        head = "\r\n".join((start_line, *lines, f"Content-Length: {len(self.body)}\r\n\r\n"))
+        length = f"Content-Length: {len(self.body)}\r\n\r\n"
+        head = "\r\n".join((start_line, *self.headers.lines(), length))
         return head.encode("utf-8", "replace") + self.body
 
     def _one(self, name: str, read: Callable[[str], _T]) -> _T:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from orbit_voice.sip import grammar
-from orbit_voice.sip.fields import _KNOWN, Headers, canonical_name
+from orbit_voice.sip.fields import KNOWN_NAMES, Headers, canonical_name
 from orbit_voice.sip.grammar import ParseError, parse_number
 from orbit_voice.sip.message import SIP_VERSION, Message, Request, Response
 
@@ -29,6 +29,7 @@ __all__ = [
     "Head",
     "ParseError",
     "answerable",
+    "no_start_line",
     "parse_head",
     "parse_message",
     "too_large",
@@ -58,7 +59,8 @@ class Head:
     Attributes:
         message: The message without its body; None, with a defect, when the start line is not one.
         defect: The first thing wrong, or None.
-        content_length: Bytes of body that were announced; None without Content-Length.
+        content_length: Bytes of body that were announced; None without Content-Length, or when a
+            header line is not one: what could not be read might have been another length.
     """
 
     message: Message | None
@@ -109,18 +111,18 @@ def parse_head(data: bytes) -> Head:
     except UnicodeDecodeError:
         # Latin-1 display names are met in the wild. A tag or branch cannot be among what is lost.
         text = data.decode(errors="replace")
-    defect = None
-    if not _lines_end_with_crlf(text):
-        defect = ParseError("a line does not end with CRLF", section="RFC 3261 §7")
-        text = _line_end.sub("\r\n", text)
+    text, line_defect = _normalize_line_ends(text)
     start_line, _, rest = text.partition("\r\n")
     message, start_defect = _parse_start_line(start_line)
     entries, entry_defect = _parse_entries(rest)
     headers = Headers.of_entries(entries)
     if message is not None:
         message.headers = headers
+    defect = line_defect or entry_defect
+    if defect is not None:
+        return Head(message, start_defect or defect, None)
     length, length_defect = _content_length(headers)
-    return Head(message, start_defect or defect or entry_defect or length_defect, length)
+    return Head(message, start_defect or length_defect, length)
 
 
 def too_large() -> ParseError:
@@ -146,7 +148,7 @@ def _parse_entries(text: str) -> tuple[list[tuple[str, str]], ParseError | None]
     entries: list[tuple[str, str]] = []
     for line in lines[:MAX_HEADER_LINES]:
         name, colon, value = line.partition(":")
-        known = _KNOWN.get(name)
+        known = KNOWN_NAMES.get(name)
         if known is None or not colon:
             try:
                 known = _parse_name(name, colon)
@@ -173,6 +175,8 @@ def _parse_name(name: str, colon: str) -> str:
 
 
 def _parse_start_line(line: str) -> tuple[Message | None, ParseError | None]:
+    if len(line) > MAX_LINE_CHARACTERS:
+        return None, no_start_line()
     if line[:4].upper() == "SIP/":
         return _parse_status_line(line)
     return _parse_request_line(line)
@@ -224,10 +228,15 @@ def _content_length(headers: Headers) -> tuple[int | None, ParseError | None]:
         return None, error
 
 
-def _lines_end_with_crlf(text: str) -> bool:
+def _normalize_line_ends(text: str) -> tuple[str, ParseError | None]:
+    """Have CRLF everywhere, so that no value holds a line break, whoever is answered with it."""
     ends = text.count("\r\n")
-    return text.count("\n") == ends and text.count("\r") == ends
+    if text.count("\n") == ends and text.count("\r") == ends:
+        return text, None
+    defect = ParseError("a line does not end with CRLF", section="RFC 3261 §7")
+    return _line_end.sub("\r\n", text), defect
 
 
 def no_start_line() -> ParseError:
+    """Return the error for what begins neither as a request nor as a response."""
     return ParseError("this is no SIP message", section="RFC 3261 §7")
