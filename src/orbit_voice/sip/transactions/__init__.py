@@ -1,7 +1,7 @@
 """The four transactions of RFC 3261 §17 with RFC 6026, as total tables.
 
 A transaction owns the retransmissions of one request or response and knows nothing of messages but
-their status. Which transaction a message belongs to, :mod:`~orbit_voice.sip.transactions.keys` says.
+their status. :mod:`~orbit_voice.sip.transactions.keys` says which one a message belongs to.
 """
 
 from __future__ import annotations
