@@ -1,0 +1,1 @@
+"""One module per revision; each is left alone once it was released."""
