@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orbit_voice.sip.framing import KeepAlive, StreamFramer, StreamItem
@@ -179,6 +179,7 @@ def test_the_largest_message_comes_through_and_one_byte_more_does_not():
     assert only_error(frame(over)).status_hint == 513
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_what_comes_out_does_not_depend_on_how_the_stream_is_cut(data):
     pieces = data.draw(
@@ -198,6 +199,7 @@ def test_what_comes_out_does_not_depend_on_how_the_stream_is_cut(data):
     assert show(frame(*(stream[i : i + 1] for i in range(len(stream))))) == whole
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=2000))
 def test_any_stream_is_survived(stream):
     for item in frame(stream):

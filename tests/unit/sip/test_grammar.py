@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orbit_voice.kit.errors import RemoteProtocolError
@@ -65,6 +65,7 @@ def test_a_parse_error_blames_the_peer_and_says_what_to_answer():
     assert not error.connection_must_close
 
 
+@settings(deadline=None)
 @given(NO_LINE_BREAKS)
 def test_quoting_then_unquoting_gives_back_any_text(text):
     quoted = grammar.quote(text)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orbit_voice.sip.grammar import ParseError
@@ -131,6 +131,7 @@ def test_so_many_parameters_and_no_more():
         NameAddr.parse(f"<sip:h>{many};q")
 
 
+@settings(deadline=None)
 @given(
     display_name=st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\r\n")),
     value=st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\r\n")),

@@ -309,17 +309,19 @@ def assert_survives(data: bytes) -> None:
         assert again.body == message.body
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_any_bytes_are_a_message_or_a_parse_error(data):
     assert_survives(data)
 
 
+@settings(deadline=None)
 @given(st.text('OPTINS sip:@/20.\r\n\tVia;=,<>"\\%z', max_size=300))
 def test_any_text_like_sip_is_a_message_or_a_parse_error(text):
     assert_survives(text.encode())
 
 
-@settings(max_examples=600)
+@settings(max_examples=600, deadline=None)
 @given(st.data())
 def test_a_real_message_with_bytes_changed_is_a_message_or_a_parse_error(data):
     message = bytearray(data.draw(st.sampled_from(REAL)))
@@ -336,7 +338,7 @@ def test_a_real_message_with_bytes_changed_is_a_message_or_a_parse_error(data):
     assert_survives(bytes(message))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     name=st.sampled_from(
         [

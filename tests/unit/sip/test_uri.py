@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orbit_voice.sip.grammar import ParseError
@@ -218,6 +218,7 @@ def test_what_is_no_uri_is_refused(text):
         parse_uri(text)
 
 
+@settings(deadline=None)
 @given(
     user=st.none() | st.text(min_size=1),
     password=st.none() | st.text(),
@@ -250,6 +251,7 @@ def test_whatever_a_uri_is_built_of_comes_back_when_it_is_parsed(
     assert str(parsed) == str(uri)
 
 
+@settings(deadline=None)
 @given(st.text() | st.text("sip:@;=?&%[]0aA.-").map(lambda text: f"sip:{text}"))
 def test_any_text_is_a_uri_or_a_parse_error_and_writing_changes_nothing(text):
     try:
