@@ -45,6 +45,7 @@ class Target(NamedTuple):
 Resolved: TypeAlias = Callable[[Target | TransportError], None]
 
 
+@lru_cache(maxsize=4_096)
 def target_of(uri: str, default: TransportKind) -> Target:
     """Return where a request for ``uri`` goes.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Final, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 import structlog
 
@@ -34,10 +34,20 @@ from orbit_voice.sip.uas_session import InviteServerSession
 
 MAX_WAITING_EVENTS: Final = 64
 """Events kept for an owner that has not set its handler; a call has about ten."""
+MAX_ACKS: Final = 8
+"""ACKs kept to be repeated: one for each fork that answered, and for re-INVITEs."""
 
 _log = structlog.get_logger(__name__)
 
 EventHandler: TypeAlias = Callable[[SessionEvent], None]
+
+
+class SentAck(NamedTuple):
+    """An ACK for a 2xx as it went; ``ack`` is kept so that its identity stays its own."""
+
+    ack: Request
+    flow: Flow
+    data: bytes
 
 
 class SessionDesk(Protocol):
@@ -74,6 +84,7 @@ class Session:
         trace: The call's messages.
         kind: As given.
         next_hop: URI that an INVITE outside a dialog goes to, or None for the ordinary way.
+        acks: ACKs sent, by the identity of the request.
     """
 
     core: InviteClientSession | InviteServerSession
@@ -84,6 +95,7 @@ class Session:
         self.trace = SipTrace()
         self.kind = kind
         self.next_hop: str | None = None
+        self.acks: dict[int, SentAck] = {}
         self._desk = desk
         self._clock = loop.time
         self._on_event: EventHandler | None = None
@@ -152,6 +164,10 @@ class Session:
         """Take the news that ``request`` brought no final response."""
         self._step(lambda: self.core.request_failed(request, kind, detail, self._clock()))
 
+    def close(self) -> None:
+        """End the call because the endpoint is closing."""
+        self._step(lambda: self.core.hang_up(self._clock()))
+
     def next_deadline(self) -> float | None:
         """Return when :meth:`tick` is next due (loop time, seconds), or None."""
         return self.core.next_deadline()
@@ -165,6 +181,12 @@ class Session:
         self._on_event = on_event
         while self._waiting:
             self._deliver(self._waiting.popleft())
+
+    def remember_ack(self, sent: SentAck) -> None:
+        """Keep an ACK to be repeated; the oldest makes room."""
+        if len(self.acks) >= MAX_ACKS:
+            del self.acks[next(iter(self.acks))]
+        self.acks[id(sent.ack)] = sent
 
     def hold(self, flow: Flow) -> None:
         """Keep a connection from being closed as idle while this session lives."""

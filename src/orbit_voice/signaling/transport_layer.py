@@ -82,7 +82,6 @@ class TransportLayer:
     Args:
         network: Where sockets come from.
         pump: Ticks the connections' limits in time.
-        receiver: Takes what is heard.
         advertised_host: Host that peers are told, or None for the address they reach us by.
     """
 
@@ -90,13 +89,12 @@ class TransportLayer:
         self,
         network: Network,
         pump: TimerPump,
-        receiver: MessageReceiver,
         *,
         advertised_host: str | None,
     ) -> None:
         self.counts = TrafficCounts()
         self._network = network
-        self._receiver = receiver
+        self._receiver: MessageReceiver
         self._advertised_host = advertised_host
         self._names: dict[TransportKind, LocalNames] = {}
         self._resolver = Resolver(network)
@@ -119,12 +117,20 @@ class TransportLayer:
         """How many TCP connections are open."""
         return len(self._pool)
 
-    async def open(self, udp: Address | None, tcp: Address | None) -> None:
+    async def open(
+        self, receiver: MessageReceiver, *, udp: Address | None, tcp: Address | None
+    ) -> None:
         """Bind the ports.
+
+        Args:
+            receiver: Takes what is heard from now on.
+            udp: Where to bind a UDP port, or None.
+            tcp: Where to take connections, or None.
 
         Raises:
             TransportError: An address cannot be bound; then nothing is bound.
         """
+        self._receiver = receiver
         if udp is not None:
             self._udp = self._network.open_datagrams(udp, self)
         try:
