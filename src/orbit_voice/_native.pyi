@@ -39,7 +39,9 @@ class MetricsFields(TypedDict):
     """The fields of ``orbit_voice.media.statistics.EngineMetrics``."""
 
     shards: int
+    shards_failed: int
     streams: int
+    stream_failures: int
     recordings: int
     ports_free: int
     ports_quarantined: int
@@ -99,3 +101,6 @@ class Engine:
     def take_events(self) -> list[tuple[int, str, tuple[object, ...]]]: ...
     def metrics(self) -> MetricsFields: ...
     def close(self) -> None: ...
+
+def kernel_floor(legs: int, ticks: int) -> tuple[float, int, int]:
+    """CPU seconds, packets sent and received: the kernel's share of ``legs`` calls."""

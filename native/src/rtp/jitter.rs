@@ -244,6 +244,13 @@ impl JitterBuffer {
         self.ring.clear();
     }
 
+    /// Take payload of another codec from now on; the stream begins anew. For `is_quiet` see
+    /// [`JitterBuffer::new`].
+    pub fn change_payload(&mut self, is_quiet: fn(&[u8]) -> bool) {
+        self.is_quiet = is_quiet;
+        self.reset();
+    }
+
     /// Counts since construction.
     pub fn counts(&self) -> JitterCounts {
         self.counts

@@ -67,7 +67,9 @@ class EngineMetrics:
 
     Attributes:
         shards: Media threads.
+        shards_failed: Of these, how many ended because of an error of ours; their streams ended.
         streams: Streams open.
+        stream_failures: Streams that ended because of an error of ours.
         recordings: Recordings open or being finished.
         ports_free: Port pairs that :meth:`MediaEngine.open_stream` could take now.
         ports_quarantined: Port pairs resting after use.
@@ -86,7 +88,9 @@ class EngineMetrics:
     """
 
     shards: int
+    shards_failed: int
     streams: int
+    stream_failures: int
     recordings: int
     ports_free: int
     ports_quarantined: int

@@ -1,0 +1,247 @@
+//! The receiving side of a stream: packets into sound, digits and figures.
+
+use super::plan::{COMFORT_NOISE, Plan};
+use super::report::StatisticsReport;
+use crate::codec::g711::Law;
+use crate::dsp::plc::Concealer;
+use crate::events::{Event, StreamId};
+use crate::graph::Frame;
+use crate::rtp::jitter::{self, JitterBuffer, Pull};
+use crate::rtp::packet::{RtpHeader, RtpPacket};
+use crate::rtp::rtcp::ReportBlock;
+use crate::rtp::statistics::{Codec, Conditions, ReceiverStatistics, mos};
+use crate::rtp::telephone_event::{Digit, EventReceiver};
+
+/// Clock of the RTP timestamps of everything we take, Hz.
+const CLOCK_RATE_HZ: u32 = 8_000;
+/// Ticks for which a stream that ceased is concealed; ITU-T G.711 appendix I is silent after 60 ms.
+const CONCEALED_TICKS: u32 = 3;
+const TICK_MS: u64 = 20;
+
+/// What a packet is, by its payload type.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Content {
+    Audio,
+    TelephoneEvent,
+    ComfortNoise,
+}
+
+/// Tell what `payload_type` was agreed to be; None when it was not.
+fn content_of(plan: &Plan, payload_type: u8) -> Option<Content> {
+    match payload_type {
+        pt if pt == plan.receive_payload_type => Some(Content::Audio),
+        pt if Some(pt) == plan.event_receive => Some(Content::TelephoneEvent),
+        COMFORT_NOISE => Some(Content::ComfortNoise),
+        _ => None,
+    }
+}
+
+/// Whether `packet` is one the plan agreed to: only then may its source be believed.
+pub fn is_agreed(plan: &Plan, packet: &RtpPacket<'_>) -> bool {
+    content_of(plan, packet.header.payload_type).is_some()
+}
+
+/// Takes the packets of one stream.
+pub struct Incoming {
+    law: Law,
+    jitter: JitterBuffer,
+    concealer: Concealer,
+    digits: EventReceiver,
+    statistics: ReceiverStatistics,
+    /// The last packet was no audio: what is missing now was never there.
+    between_audio: bool,
+    /// Ticks in a row for which nothing was held.
+    empty_ticks: u32,
+    concealed_ticks: u64,
+    /// When the peer was heard last, or should have begun to be heard; µs.
+    heard_us: u64,
+    timed_out: bool,
+}
+
+impl Default for Incoming {
+    fn default() -> Self {
+        Self {
+            law: Law::Mu,
+            jitter: JitterBuffer::new(quietness(Law::Mu)),
+            concealer: Concealer::new(),
+            digits: EventReceiver::new(),
+            statistics: ReceiverStatistics::new(CLOCK_RATE_HZ),
+            between_audio: false,
+            empty_ticks: 0,
+            concealed_ticks: 0,
+            heard_us: 0,
+            timed_out: false,
+        }
+    }
+}
+
+impl Incoming {
+    /// Go on under another plan, or begin under the first; `new_peer` when its sound comes from
+    /// another source from now on.
+    pub fn configure(&mut self, before: Option<&Plan>, plan: &Plan, new_peer: bool, now_us: u64) {
+        if self.law != plan.law {
+            self.law = plan.law;
+            self.jitter.change_payload(quietness(plan.law));
+        }
+        let resumes = plan.receives && !before.is_some_and(|before| before.receives);
+        if new_peer || resumes {
+            self.jitter.reset();
+            self.heard_us = now_us;
+            self.timed_out = false;
+        }
+    }
+
+    /// Take a packet of the plan, from the source we believe.
+    pub fn receive(
+        &mut self,
+        plan: &Plan,
+        packet: &RtpPacket<'_>,
+        now_us: u64,
+        stream: StreamId,
+        batch: &mut Vec<(StreamId, Event)>,
+    ) {
+        let (header, payload) = (&packet.header, packet.payload);
+        self.heard_us = now_us;
+        self.timed_out = false;
+        match content_of(plan, header.payload_type) {
+            Some(Content::Audio) => {
+                self.statistics.receive(header, payload.len(), now_us);
+                self.between_audio = false;
+                if plan.receives {
+                    self.jitter.push(header, payload, now_us);
+                }
+            }
+            Some(Content::TelephoneEvent) => {
+                self.receive_silent(header, payload.len());
+                let digits = self.digits.receive(header, payload, now_us);
+                batch.extend(digits.map(|digit| (stream, digit.into())));
+            }
+            Some(Content::ComfortNoise) => self.receive_silent(header, payload.len()),
+            None => {}
+        }
+    }
+
+    fn receive_silent(&mut self, header: &RtpHeader, payload_bytes: usize) {
+        self.statistics.receive_untimed(header, payload_bytes);
+        self.jitter.note_non_audio(header);
+        self.between_audio = true;
+    }
+
+    /// Play one tick into `heard`, which holds silence; None when nobody listens.
+    pub fn play(&mut self, now_us: u64, heard: Option<&mut Frame>) {
+        let pull = self.jitter.pull(now_us);
+        let concealable = match &pull {
+            Pull::Underrun => !self.between_audio && self.empty_ticks < CONCEALED_TICKS,
+            Pull::Lost | Pull::Stretched => true,
+            Pull::Frame(_) | Pull::Silence | Pull::Waiting => false,
+        };
+        self.empty_ticks = match &pull {
+            Pull::Underrun => self.empty_ticks.saturating_add(1),
+            _ => 0,
+        };
+        self.concealed_ticks += u64::from(concealable);
+        let Some(heard) = heard else {
+            return;
+        };
+        match pull {
+            Pull::Frame(frame) => sound(self.law, &mut self.concealer, &frame, heard),
+            _ if concealable => self.concealer.lost(heard),
+            _ => self.concealer.good(heard),
+        }
+    }
+
+    /// Report what time alone brings: digits whose end was lost, and silence of the peer.
+    pub fn watch(
+        &mut self,
+        plan: &Plan,
+        now_us: u64,
+        stream: StreamId,
+        batch: &mut Vec<(StreamId, Event)>,
+    ) {
+        batch.extend(self.digits.tick(now_us).map(|digit| (stream, digit.into())));
+        let silent_us = now_us.saturating_sub(self.heard_us);
+        let is_over = |timeout_us| plan.receives && silent_us >= timeout_us;
+        if !self.timed_out && plan.media_timeout_us.is_some_and(is_over) {
+            self.timed_out = true;
+            batch.push((stream, Event::MediaTimedOut(silent_us)));
+        }
+    }
+
+    /// Report the digit that was being pressed when the stream ended.
+    pub fn finish(&mut self, stream: StreamId, batch: &mut Vec<(StreamId, Event)>) {
+        batch.extend(
+            self.digits
+                .tick(u64::MAX)
+                .map(|digit| (stream, digit.into())),
+        );
+    }
+
+    /// The figures of arrival, for RTCP.
+    pub fn statistics_mut(&mut self) -> &mut ReceiverStatistics {
+        &mut self.statistics
+    }
+
+    /// What a report of this moment says of the stream.
+    pub fn report_block(&mut self, now_us: u64) -> Option<ReportBlock> {
+        self.statistics.report(now_us)
+    }
+
+    /// Fill in what this side knows; `report.rtt_ms` is known already.
+    pub fn fill_in(&self, report: &mut StatisticsReport, now_us: u64) {
+        let counts = self.statistics.counts();
+        let jitter = self.jitter.counts();
+        report.packets_received = counts.packets;
+        report.bytes_received = counts.octets;
+        report.lost = counts.lost;
+        report.loss_percent = counts.loss() * 100.0;
+        report.jitter_ms = self.statistics.jitter_ms();
+        report.duplicates = counts.duplicates;
+        report.reordered = counts.reordered;
+        report.late = jitter.late;
+        report.ssrc_changes = counts.ssrc_changes;
+        report.concealed_ms = self.concealed_ticks * TICK_MS;
+        report.jitter_buffer_ms = self.jitter.delay_ms(now_us);
+        if counts.packets > 0 {
+            let missing = (counts.lost + jitter.late) as f64 / counts.expected.max(1) as f64;
+            report.mos = mos(&Conditions {
+                loss: missing.min(1.0),
+                burst_ratio: 1.0,
+                one_way_delay_ms: report.rtt_ms.unwrap_or(0.0) / 2.0
+                    + f64::from(self.jitter.target_ms()),
+                codec: Codec::G711WithConcealment,
+            });
+        }
+    }
+}
+
+/// Decode a frame; what is missing of it, at its start or its end, is made up.
+fn sound(law: Law, concealer: &mut Concealer, frame: &jitter::Frame<'_>, heard: &mut Frame) {
+    law.decode(frame.payload, heard);
+    let (before, rest) = heard.split_at_mut(frame.missing.start);
+    let (missing, after) = rest.split_at_mut(frame.missing.len());
+    if frame.spliced {
+        concealer.spliced(before);
+    } else {
+        concealer.good(before);
+    }
+    if !missing.is_empty() {
+        concealer.lost(missing);
+        concealer.good(after);
+    }
+}
+
+impl From<Digit> for Event {
+    fn from(digit: Digit) -> Self {
+        Self::DtmfReceived {
+            digit: digit.digit,
+            duration_ms: digit.duration_ms,
+        }
+    }
+}
+
+fn quietness(law: Law) -> fn(&[u8]) -> bool {
+    match law {
+        Law::Mu => |payload| Law::Mu.is_quiet(payload),
+        Law::A => |payload| Law::A.is_quiet(payload),
+    }
+}
