@@ -15,6 +15,7 @@ from orbit_voice.signaling.resolver import Target, target_of
 from orbit_voice.signaling.transport.flow import Flow
 from orbit_voice.signaling.transport.interfaces import Address, TransportKind
 from orbit_voice.signaling.transport_layer import TransportLayer
+from orbit_voice.sip.grammar import ParseError
 from orbit_voice.sip.headers import BRANCH_COOKIE
 from orbit_voice.sip.message import Request
 from orbit_voice.sip.randomness import Randomness
@@ -60,9 +61,15 @@ def next_hop(request: Request, *, proxy: str | None, default: TransportKind) -> 
     """
     if proxy is not None and request.method == "INVITE" and request.to_tag is None:
         return target_of(proxy, default)
-    if "Route" in request.headers:
-        return target_of(str(request.routes[0].uri), default)
-    return target_of(request.uri, default)
+    return target_of(_topmost_route(request) or request.uri, default)
+
+
+def _topmost_route(request: Request) -> str | None:
+    try:
+        routes = request.routes
+    except ParseError as error:
+        raise TransportError(f"cannot send: {error.reason}") from error
+    return str(routes[0].uri) if routes else None
 
 
 class WayFinder:
