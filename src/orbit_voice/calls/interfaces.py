@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
+from orbit_voice.calls.orders import PlayOrder
 from orbit_voice.calls.records import (
     CallChange,
     CallEvent,
@@ -67,3 +69,14 @@ class CallReader(Protocol):
 
     async def sip_trace(self, org_id: str, call_id: str) -> list[SipTraceEntry]:
         """Return the SIP messages of an ended call, in order."""
+
+
+class PromptSource(Protocol):
+    """Where audio to play comes from."""
+
+    async def find_audio(self, org_id: str, order: PlayOrder) -> Path:
+        """Return a WAV file of a recording or a URL.
+
+        Raises:
+            CallError: ``NOT_FOUND``; ``VALIDATION_ERROR`` when it cannot be fetched or played.
+        """
