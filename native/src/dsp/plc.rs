@@ -89,6 +89,9 @@ impl Concealer {
 
     /// Fill `out` with what may stand for the samples missing next.
     pub fn lost(&mut self, out: &mut [i16]) {
+        if out.is_empty() {
+            return;
+        }
         if !matches!(self.state, State::Lost(_)) {
             self.state = State::Lost(Synthesis::new(&self.history));
         }
@@ -424,6 +427,16 @@ mod tests {
         assert_eq!(sent[..10 * FRAME], out[..10 * FRAME]);
         let after = 11 * FRAME + MAX_FADE;
         assert_eq!(sent[after..], out[after..]);
+    }
+
+    #[test]
+    fn a_loss_of_nothing_changes_nothing() {
+        let sent = tone(440.0, FRAME);
+        let mut concealer = Concealer::new();
+        let mut frame = sent.clone();
+        concealer.lost(&mut []);
+        concealer.good(&mut frame);
+        assert_eq!(frame, sent);
     }
 
     #[test]

@@ -224,10 +224,8 @@ fn sound(law: Law, concealer: &mut Concealer, frame: &jitter::Frame<'_>, heard: 
     } else {
         concealer.good(before);
     }
-    if !missing.is_empty() {
-        concealer.lost(missing);
-        concealer.good(after);
-    }
+    concealer.lost(missing);
+    concealer.good(after);
 }
 
 impl From<Digit> for Event {
@@ -243,5 +241,64 @@ fn quietness(law: Law) -> fn(&[u8]) -> bool {
     match law {
         Law::Mu => |payload| Law::Mu.is_quiet(payload),
         Law::A => |payload| Law::A.is_quiet(payload),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dsp::tone::Tone;
+    use crate::graph::FRAME_SAMPLES;
+    use std::ops::Range;
+
+    /// Hear `payload` without the bytes `missing`.
+    fn hear(
+        concealer: &mut Concealer,
+        payload: &[u8],
+        missing: Range<usize>,
+        spliced: bool,
+    ) -> Frame {
+        let mut heard = [0; FRAME_SAMPLES];
+        let frame = jitter::Frame {
+            payload,
+            missing,
+            timestamp: 0,
+            starts_talkspurt: false,
+            spliced,
+        };
+        sound(Law::Mu, concealer, &frame, &mut heard);
+        heard
+    }
+
+    fn tone_frames() -> impl Iterator<Item = [u8; FRAME_SAMPLES]> {
+        let mut tone = Tone::new(400.0, -10.0, CLOCK_RATE_HZ);
+        std::iter::from_fn(move || {
+            let (mut samples, mut bytes) = ([0; FRAME_SAMPLES], [0; FRAME_SAMPLES]);
+            tone.fill(&mut samples);
+            Law::Mu.encode(&samples, &mut bytes);
+            Some(bytes)
+        })
+    }
+
+    fn is_near(heard: &[i16], sent: &[u8]) -> bool {
+        let mut expected = [0; FRAME_SAMPLES];
+        Law::Mu.decode(sent, &mut expected);
+        let far = |(one, other): (&i16, &i16)| (one - other).unsigned_abs() > 600;
+        !heard.iter().zip(&expected).any(far)
+    }
+
+    #[test]
+    fn what_is_lost_of_a_tone_is_made_up_from_what_was_heard() {
+        for (missing, spliced) in [(0..80, false), (80..160, false), (0..80, true)] {
+            let mut concealer = Concealer::new();
+            let frames: Vec<_> = tone_frames().take(4).collect();
+            for frame in &frames[..3] {
+                assert!(is_near(&hear(&mut concealer, frame, 0..0, false), frame));
+            }
+            let mut torn = frames[3];
+            torn[missing.clone()].fill(Law::Mu.silence());
+            let heard = hear(&mut concealer, &torn, missing, spliced);
+            assert!(is_near(&heard, &frames[3]));
+        }
     }
 }
