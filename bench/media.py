@@ -54,7 +54,7 @@ class Figures:
         floor_us: CPU time of the kernel floor per leg and second, µs.
         ratio: The first over the second.
         late_p50_us: How late a tick of the media thread began, median; then 99 % and worst.
-        memory_kb: Resident memory a leg adds, kB.
+        memory_kb: Resident memory a leg adds, kB; later runs find memory of earlier ones.
         lost_percent: Packets lost between the legs, of those sent; above 0 the run says little.
         ticks_skipped: Media ticks given up because the thread came too late.
     """
@@ -71,8 +71,8 @@ class Figures:
 
     @classmethod
     def median_of(cls, runs: Sequence[Self]) -> Self:
-        """Return the median of each figure, and of loss and skipped ticks the worst."""
-        worst = {"lost_percent", "ticks_skipped"}
+        """Return the median of each figure; of memory, loss and skipped ticks the worst."""
+        worst = {"memory_kb", "lost_percent", "ticks_skipped"}
         figures: dict[str, float] = {}
         for field in fields(cls):
             pick: Callable[[list[float]], float] = max if field.name in worst else median

@@ -473,6 +473,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
         #[test]
         fn the_length_of_frames_makes_no_difference(
             before in noise(), after in noise(), lost in 1..700usize, cut in 1..480usize,
