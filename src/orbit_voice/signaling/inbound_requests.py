@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 from orbit_voice.signaling.sessions import Session
 from orbit_voice.signaling.timers import TimerPump
 from orbit_voice.signaling.transport.flow import Flow
+from orbit_voice.signaling.transport.interfaces import Address
 from orbit_voice.signaling.transport_layer import TransportLayer
 from orbit_voice.sip import grammar
 from orbit_voice.sip.grammar import ParseError
@@ -42,8 +43,9 @@ class ServerExchange:
 
     Args:
         owner: Runs what the machine wants done.
-        request: As it came, with its source noted in its Via.
+        request: As it came.
         key: What repetitions are matched by.
+        source: Where it came from.
         flow: The way for responses.
         session: Answers it.
         machine: Its transaction.
@@ -63,6 +65,7 @@ class ServerExchange:
         "request",
         "response",
         "session",
+        "source",
         "via",
     )
 
@@ -71,6 +74,7 @@ class ServerExchange:
         owner: InboundRequests,
         request: Request,
         key: TransactionKey,
+        source: Address,
         flow: Flow,
         session: Session,
         machine: _Machine,
@@ -79,6 +83,7 @@ class ServerExchange:
         self.request = request
         self.key = key
         self.via = request.top_via
+        self.source = source
         self.flow = flow
         self.session = session
         self.machine = machine
@@ -144,7 +149,7 @@ class InboundRequests:
         else:
             machine = ServerTransaction(reliable=reliable)
         way = self._transport.reply_flow(flow, request.top_via)
-        exchange = ServerExchange(self, request, key, way, session, machine)
+        exchange = ServerExchange(self, request, key, flow.remote, way, session, machine)
         self._by_key[key] = self._by_request[id(request)] = exchange
         if exchange.merge is not None:
             self._merges[exchange.merge] = exchange
@@ -171,7 +176,7 @@ class InboundRequests:
         outputs = exchange.machine.send_response(response.status, self._loop.time())
         if TransmitResponse() in outputs and exchange.response is not response:
             exchange.response = response
-            exchange.data = response.serialize()
+            exchange.data = _serialize(response, exchange)
         self.run(exchange, outputs)
 
     def refuse_rest(self, session: Session) -> None:
@@ -206,6 +211,7 @@ class InboundRequests:
             response.headers.add(name, value)
         try:
             via = request.top_via
+            note_source(response, via, flow.remote)
         except ParseError:
             # Nothing says where the sender listens: only its source address is left.
             via = Via(flow.kind.via_name, flow.remote[0], flow.remote[1])
@@ -228,7 +234,8 @@ class InboundRequests:
         for output in outputs:
             match output:
                 case TransmitTrying():
-                    exchange.data = Response.to_request(exchange.request, 100).serialize()
+                    trying = Response.to_request(exchange.request, 100)
+                    exchange.data = _serialize(trying, exchange)
                     self._transmit(exchange)
                 case TransmitResponse():
                     self._transmit(exchange)
@@ -263,18 +270,25 @@ class InboundRequests:
         return hashlib.blake2s(text, key=self._tag_key, digest_size=_TAG_BYTES).hexdigest()
 
 
-def note_source(request: Request, flow: Flow) -> None:
-    """Write into the topmost Via where ``request`` came from (RFC 3261 §18.2.1, RFC 3581 §4).
+def _serialize(response: Response, exchange: ServerExchange) -> bytes:
+    note_source(response, exchange.via, exchange.source)
+    return response.serialize()
 
-    A Via that cannot be read is left as it came.
+
+def note_source(response: Response, via: Via, source: Address) -> None:
+    """Write into the topmost Via where the request came from (RFC 3261 §18.2.1, RFC 3581 §4).
+
+    It is only read when the response is routed, so it is not written into the request.
+
+    Args:
+        response: To be sent; has the Vias of its request.
+        via: The topmost of them.
+        source: Where the request came from.
     """
-    try:
-        via = request.top_via
-    except ParseError:
-        return
-    noted = via.with_source(*flow.remote)
+    noted = via.with_source(*source)
     if noted == via:
         return
-    below = grammar.split_values(request.headers.get("Via") or "")[1:]
-    request.headers.remove_first("Via")
-    request.headers.prepend("Via", ", ".join([str(noted), *below]))
+    line = response.headers.get("Via") or ""
+    below = grammar.split_values(line)[1:] if "," in line else []
+    response.headers.remove_first("Via")
+    response.headers.prepend("Via", ", ".join([str(noted), *below]))

@@ -10,7 +10,7 @@ import structlog
 
 from orbit_voice.kit.errors import TransportError
 from orbit_voice.signaling.counts import RequestCounts
-from orbit_voice.signaling.inbound_requests import InboundRequests, note_source
+from orbit_voice.signaling.inbound_requests import InboundRequests
 from orbit_voice.signaling.outbound_requests import OutboundRequests
 from orbit_voice.signaling.sessions import InboundSession, OutboundSession, Session
 from orbit_voice.signaling.timers import TimerPump
@@ -32,9 +32,9 @@ from orbit_voice.sip.validation import (
 
 MAX_SESSIONS: Final = 20_000
 """Calls at once, both directions; past it INVITEs get 503. Ten times what one core can carry."""
-MAX_SERVER_TRANSACTIONS: Final = 100_000
-"""Requests of peers remembered at once; past it they get 503. Each is kept for 32 s, so this is
-three thousand new ones a second."""
+MAX_SERVER_TRANSACTIONS: Final = 32_768
+"""Requests of peers remembered at once; past it they get 503. Each is kept for up to 32 s and takes
+some 9 KB, so this is five hundred calls a second, and 300 MB at the worst."""
 RETRY_AFTER_S: Final = 10
 """What a peer is told to wait when a maximum is reached, seconds (RFC 3261 §21.5.4)."""
 
@@ -98,7 +98,11 @@ class UserAgent:
         """Call somebody; without room for another session the INVITE fails unsent."""
         if self.has_room:
             self._sessions[session.key] = session
-        session.start()
+        try:
+            session.start()
+        except Exception:
+            self._forget(session)
+            raise
 
     async def hang_up_all(self) -> None:
         """Take no more calls, end every session, and return once the peers have confirmed it."""
@@ -123,7 +127,6 @@ class UserAgent:
     def bad_message_received(self, error: ParseError, flow: Flow) -> None:
         """Answer a request that could not be read, if it can be answered (RFC 4475 §3.1.2)."""
         if error.request is not None:
-            note_source(error.request, flow)
             self._reject(error.request, flow, reject_malformed(error))
 
     def flow_lost(self, flow: Flow) -> None:
@@ -178,7 +181,6 @@ class UserAgent:
             self.counts.stray_responses += 1
 
     def _take_request(self, request: Request, flow: Flow, data: bytes) -> None:
-        note_source(request, flow)
         rejection = check_request(request, self._capabilities)
         if rejection is not None:
             self._reject(request, flow, rejection)
