@@ -85,6 +85,11 @@ class SpeechChild:
         return self._process.pid
 
     @property
+    def requests(self) -> int:
+        """How many prompts it was asked for."""
+        return self._requests
+
+    @property
     def alive(self) -> bool:
         """Whether it still runs."""
         return self._process.returncode is None

@@ -38,6 +38,7 @@ class WorkerLimits:
         wait_s: A prompt waits at most this long for its turn, seconds.
         start_s: The program gets this long until it can render, seconds. Loading takes 0.5 to 1 s.
         render_s: The program gets this long for one prompt, seconds. The longest text takes 5 s.
+        prompts: The program is replaced after so many: what it leaks is bounded.
         stop_s: The program gets this long to end by itself, seconds.
         first_pause_s: Pause before it is started again after a failure, seconds.
         longest_pause_s: The pause doubles with every failure in a row up to this, seconds.
@@ -48,6 +49,7 @@ class WorkerLimits:
     wait_s: float = 10.0
     start_s: float = 20.0
     render_s: float = 30.0
+    prompts: int = 2000
     stop_s: float = 2.0
     first_pause_s: float = 0.1
     longest_pause_s: float = 30.0
@@ -145,9 +147,7 @@ class HibariWorker:
         await self._scope.close()
         while not self._jobs.empty():
             self._jobs.get_nowait().fail(_unavailable("speech is shutting down"))
-        if self._child is not None:
-            await self._child.stop(self._limits.stop_s)
-            self._child = None
+        await self._stop_child()
 
     async def synthesize(self, text: str, voice: Voice) -> bytes:
         """Return ``text`` as a WAV file (see :class:`SpeechEngine`).
@@ -204,6 +204,8 @@ class HibariWorker:
     async def _ready_child(self) -> SpeechChild:
         if self._child is not None and not self._child.alive:
             await self._lose_child("ended while idle")
+        if self._child is not None and self._child.requests >= self._limits.prompts:
+            await self._stop_child()
         if self._child is None:
             await self._pause()
             self._child = await self._start_child()
@@ -228,6 +230,11 @@ class HibariWorker:
         if pause_s > self._limits.patience_s:
             raise _unavailable(f"the speech program is started again in {pause_s:.0f} s")
         await asyncio.sleep(pause_s)
+
+    async def _stop_child(self) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            await child.stop(self._limits.stop_s)
 
     async def _lose_child(self, reason: str) -> None:
         self._note_failure(reason)

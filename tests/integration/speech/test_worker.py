@@ -6,10 +6,12 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvloop
 
 from orbit_voice.kit.errors import ProviderError
 from orbit_voice.speech import HibariWorker, Voice, WorkerLimits
@@ -28,8 +30,13 @@ def worker(*, limits: WorkerLimits = GENEROUS, warm: bool = False) -> HibariWork
     return HibariWorker(command=command(), voices=[VOICE], limits=limits, warm=warm)
 
 
-def run(work) -> None:
-    asyncio.run(asyncio.wait_for(work, 60))
+@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def run(request) -> Callable[[Coroutine[Any, Any, None]], None]:
+    def run_to_end(work: Coroutine[Any, Any, None]) -> None:
+        with asyncio.Runner(loop_factory=request.param) as runner:
+            runner.run(asyncio.wait_for(work, 60))
+
+    return run_to_end
 
 
 async def category_of(speaking: HibariWorker, text: str) -> str:
@@ -52,7 +59,7 @@ async def until(condition) -> None:
             await asyncio.sleep(0.01)
 
 
-def test_the_program_is_started_by_the_first_prompt_and_serves_the_next():
+def test_the_program_is_started_by_the_first_prompt_and_serves_the_next(run):
     async def scenario():
         async with worker() as speaking:
             assert speaking.pid is None
@@ -64,7 +71,7 @@ def test_the_program_is_started_by_the_first_prompt_and_serves_the_next():
     run(scenario())
 
 
-def test_a_warm_worker_has_its_program_before_the_first_prompt():
+def test_a_warm_worker_has_its_program_before_the_first_prompt(run):
     async def scenario():
         async with worker(warm=True) as speaking:
             await until(lambda: speaking.pid is not None)
@@ -72,7 +79,7 @@ def test_a_warm_worker_has_its_program_before_the_first_prompt():
     run(scenario())
 
 
-def test_closing_ends_the_program_and_leaves_no_zombie():
+def test_closing_ends_the_program_and_leaves_no_zombie(run):
     async def scenario():
         async with worker() as speaking:
             await speaking.synthesize("hello", VOICE)
@@ -84,7 +91,7 @@ def test_closing_ends_the_program_and_leaves_no_zombie():
     run(scenario())
 
 
-def test_closing_kills_a_program_that_does_not_end():
+def test_closing_kills_a_program_that_does_not_end(run):
     async def scenario():
         limits = WorkerLimits(stop_s=0.2)
         async with worker(limits=limits) as speaking:
@@ -101,7 +108,7 @@ def test_closing_kills_a_program_that_does_not_end():
 
 
 @pytest.mark.parametrize("text", ["crash", "garbage", "cut", "huge", "flood", "stale"])
-def test_a_program_that_fails_costs_one_prompt(text):
+def test_a_program_that_fails_costs_one_prompt(run, text):
     async def scenario():
         async with worker() as speaking:
             await speaking.synthesize("hello", VOICE)
@@ -115,7 +122,7 @@ def test_a_program_that_fails_costs_one_prompt(text):
     run(scenario())
 
 
-def test_the_prompts_that_wait_survive_a_crash():
+def test_the_prompts_that_wait_survive_a_crash(run):
     async def scenario():
         async with worker() as speaking:
             texts = ["one", "crash", "two", "three"]
@@ -126,7 +133,7 @@ def test_the_prompts_that_wait_survive_a_crash():
     run(scenario())
 
 
-def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one():
+def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(run):
     async def scenario():
         async with worker() as speaking:
             assert wav_duration_s(await speaking.synthesize("twice", VOICE)) == 0.01
@@ -136,7 +143,7 @@ def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one():
     run(scenario())
 
 
-def test_a_program_that_hangs_is_killed_at_the_deadline():
+def test_a_program_that_hangs_is_killed_at_the_deadline(run):
     async def scenario():
         limits = WorkerLimits(render_s=0.3, first_pause_s=0.01)
         async with worker(limits=limits) as speaking:
@@ -150,7 +157,7 @@ def test_a_program_that_hangs_is_killed_at_the_deadline():
     run(scenario())
 
 
-def test_a_slow_answer_within_the_deadline_is_taken():
+def test_a_slow_answer_within_the_deadline_is_taken(run):
     async def scenario():
         async with worker() as speaking:
             assert wav_duration_s(await speaking.synthesize("slow", VOICE)) == 0.01
@@ -158,7 +165,7 @@ def test_a_slow_answer_within_the_deadline_is_taken():
     run(scenario())
 
 
-def test_a_program_that_ended_while_idle_costs_no_prompt():
+def test_a_program_that_ended_while_idle_costs_no_prompt(run):
     async def scenario():
         async with worker() as speaking:
             await speaking.synthesize("hello", VOICE)
@@ -172,7 +179,7 @@ def test_a_program_that_ended_while_idle_costs_no_prompt():
     run(scenario())
 
 
-def test_noise_on_standard_error_neither_blocks_nor_floods_the_log(capsys):
+def test_noise_on_standard_error_neither_blocks_nor_floods_the_log(run, capsys):
     async def scenario():
         async with worker() as speaking:
             assert wav_duration_s(await speaking.synthesize("noise", VOICE)) == 0.01
@@ -182,7 +189,7 @@ def test_noise_on_standard_error_neither_blocks_nor_floods_the_log(capsys):
     assert 0 < len(logged.out + logged.err) < 50 * 4096 * 1.5  # a megabyte was written
 
 
-def test_last_words_of_a_crash_are_in_the_log(capsys):
+def test_last_words_of_a_crash_are_in_the_log(run, capsys):
     async def scenario():
         async with worker() as speaking:
             assert await category_of(speaking, "crash") == "unavailable"
@@ -192,7 +199,7 @@ def test_last_words_of_a_crash_are_in_the_log(capsys):
     assert "Segmentation fault, so to speak" in logged.out + logged.err
 
 
-def test_a_text_that_the_program_refuses_costs_it_nothing():
+def test_a_text_that_the_program_refuses_costs_it_nothing(run):
     async def scenario():
         async with worker() as speaking:
             await speaking.synthesize("hello", VOICE)
@@ -204,7 +211,7 @@ def test_a_text_that_the_program_refuses_costs_it_nothing():
     run(scenario())
 
 
-def test_the_program_does_not_see_the_settings_of_the_server(monkeypatch):
+def test_the_program_does_not_see_the_settings_of_the_server(run, monkeypatch):
     monkeypatch.setenv("ORBIT_SECRET_KEY", "hush")
 
     async def scenario():
@@ -215,7 +222,7 @@ def test_the_program_does_not_see_the_settings_of_the_server(monkeypatch):
     run(scenario())
 
 
-def test_beyond_the_queue_prompts_are_refused_at_once():
+def test_beyond_the_queue_prompts_are_refused_at_once(run):
     async def scenario():
         async with worker(limits=WorkerLimits(queue=2)) as speaking:
             rendering = asyncio.ensure_future(speaking.synthesize("slow", VOICE))
@@ -229,7 +236,7 @@ def test_beyond_the_queue_prompts_are_refused_at_once():
     run(scenario())
 
 
-def test_a_prompt_does_not_wait_for_its_turn_for_ever():
+def test_a_prompt_does_not_wait_for_its_turn_for_ever(run):
     async def scenario():
         async with worker(limits=WorkerLimits(wait_s=0.2)) as speaking:
             rendering = asyncio.ensure_future(speaking.synthesize("slow", VOICE))
@@ -240,7 +247,7 @@ def test_a_prompt_does_not_wait_for_its_turn_for_ever():
     run(scenario())
 
 
-def test_a_prompt_that_nobody_waits_for_any_more_is_not_rendered(tmp_path):
+def test_a_prompt_that_nobody_waits_for_any_more_is_not_rendered(run):
     async def scenario():
         async with worker() as speaking:
             rendering = asyncio.ensure_future(speaking.synthesize("slow", VOICE))
@@ -259,7 +266,7 @@ def test_a_prompt_that_nobody_waits_for_any_more_is_not_rendered(tmp_path):
     ("mode", "category"), [("crash", "unavailable"), ("rude", "unavailable"), ("hang", "timeout")]
 )
 def test_a_program_that_never_gets_ready_is_not_started_again_for_each_prompt(
-    mode, category, tmp_path
+    run, mode, category, tmp_path
 ):
     starts = tmp_path / "starts"
     limits = WorkerLimits(start_s=1.0 if mode == "hang" else 20.0, first_pause_s=60)
@@ -275,7 +282,7 @@ def test_a_program_that_never_gets_ready_is_not_started_again_for_each_prompt(
     assert starts.read_bytes() == b"."
 
 
-def test_a_program_that_is_not_there_is_said_to_be_unavailable():
+def test_a_program_that_is_not_there_is_said_to_be_unavailable(run):
     async def scenario():
         speaking = HibariWorker(command=["/nonexistent/program"], voices=[VOICE], warm=True)
         async with speaking:
@@ -285,12 +292,39 @@ def test_a_program_that_is_not_there_is_said_to_be_unavailable():
     run(scenario())
 
 
-def test_before_and_after_its_life_a_worker_refuses():
+def test_before_and_after_its_life_a_worker_refuses(run):
     async def scenario():
         speaking = worker()
         assert await category_of(speaking, "hello") == "unavailable"
         async with speaking:
             pass
         assert await category_of(speaking, "hello") == "unavailable"
+
+    run(scenario())
+
+
+def test_crash_after_crash_leaves_no_file_open(run):
+    def open_files() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    async def scenario():
+        async with worker(limits=WorkerLimits(first_pause_s=0.0)) as speaking:
+            assert await category_of(speaking, "crash") == "unavailable"
+            before = open_files()
+            for _ in range(5):
+                assert await category_of(speaking, "crash") == "unavailable"
+            assert open_files() <= before
+
+    run(scenario())
+
+
+def test_a_program_is_replaced_before_its_leaks_grow_large(run):
+    async def scenario():
+        async with worker(limits=WorkerLimits(prompts=3)) as speaking:
+            pids = []
+            for _ in range(7):
+                await speaking.synthesize("hello", VOICE)
+                pids.append(speaking.pid)
+        assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [3, 3, 1]
 
     run(scenario())
