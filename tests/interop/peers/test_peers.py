@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -123,3 +126,64 @@ def test_a_port_that_is_taken_is_a_failure_with_a_reason(start_peer, kind):
     taken = start_peer(kind)
     with pytest.raises(pytest.fail.Exception, match="failed"):
         start_peer(kind, sip_port=taken.sip_port)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_challenge_is_answered_and_the_codecs_are_offered_in_order(start_peer, kind):
+    with Challenger() as challenger:
+        peer = start_peer(kind, username="alice", password="w0nder", codecs="PCMA,PCMU")
+        peer.order(f"dial sip:bob@127.0.0.1:{challenger.port}")
+        invite = challenger.refuse_after_challenge()
+        assert digest_is_right(invite, username="alice", password="w0nder")
+        assert re.search(r"m=audio \d+ RTP/AVP 8 0 ", invite)
+        peer.wait_for("disconnected", status=486)
+
+
+class Challenger:
+    """A user agent server that demands a digest (RFC 7616, MD5) and is busy."""
+
+    def __enter__(self) -> Challenger:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.settimeout(20)
+        self.port = self._socket.getsockname()[1]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def refuse_after_challenge(self) -> str:
+        """Return the INVITE that carries an Authorization."""
+        challenge = 'WWW-Authenticate: Digest realm="wonderland", nonce="n0nce", algorithm=MD5'
+        while True:
+            invite, source = self._receive("INVITE")
+            if "\nAuthorization:" in invite:
+                self._answer(invite, source, "486 Busy Here")
+                return invite
+            self._answer(invite, source, "401 Unauthorized", challenge)
+
+    def _receive(self, method: str) -> tuple[str, tuple[str, int]]:
+        while True:
+            data, source = self._socket.recvfrom(65536)
+            if data.startswith(method.encode()):
+                return data.decode(), source
+
+    def _answer(self, request: str, source: tuple[str, int], status: str, *extra: str) -> None:
+        kept = re.findall(r"(?im)^(?:via|from|call-id|cseq): .*$", request)
+        to = re.findall(r"(?im)^to: .*$", request)[0].strip() + ";tag=busy"
+        lines = [f"SIP/2.0 {status}", *(line.strip() for line in kept), to, *extra]
+        message = "\r\n".join([*lines, "Content-Length: 0", "", ""])
+        self._socket.sendto(message.encode(), source)
+
+
+def digest_is_right(request: str, *, username: str, password: str) -> bool:
+    """Whether the Authorization fits the request (RFC 2617 §3.2.2, without qop)."""
+    header = re.findall(r"(?im)^authorization: digest (.*)$", request)[0]
+    fields = {name: a or b for name, a, b in re.findall(r'(\w+)=(?:"([^"]*)"|([^\s,]+))', header)}
+    first = _md5(f"{username}:{fields['realm']}:{password}")
+    second = _md5(f"INVITE:{fields['uri']}")
+    return fields["response"] == _md5(f"{first}:{fields['nonce']}:{second}")
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode()).hexdigest()
