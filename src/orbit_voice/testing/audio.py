@@ -117,6 +117,23 @@ def dominant_tone(samples: Samples, sample_rate_hz: int = TELEPHONE_RATE_HZ) -> 
     )
 
 
+def tone_level_db(
+    samples: Samples, frequency_hz: float, sample_rate_hz: int = TELEPHONE_RATE_HZ
+) -> float:
+    """Return how strong one sine is among whatever else is heard, dB; -120 when it is not.
+
+    Args:
+        samples: At least a few turns of it.
+        frequency_hz: Of the sine, exactly: half a second of a tone 2 Hz off measures 3 dB less.
+        sample_rate_hz: Samples per second.
+    """
+    if not len(samples):
+        return _QUIETEST_DB
+    turns = 2j * np.pi * frequency_hz / sample_rate_hz * np.arange(len(samples))
+    amplitude = 2 * np.mean(samples.astype(np.float64) / FULL_SCALE * np.exp(-turns))
+    return _decibels(float(abs(amplitude)) ** 2)
+
+
 def level_db(samples: Samples) -> float:
     """Return the level of ``samples`` as a whole: that of a sine with the same power."""
     if not len(samples):

@@ -35,10 +35,19 @@ class Ring:
     """Ring until the caller gives up.
 
     Attributes:
-        status: Provisional response, 180 or 183; None: be silent, as a host that is overloaded.
+        status: Provisional response, 180 or 183; None sends none but the 100 (Trying) that every
+            transaction begins with.
     """
 
     status: int | None = 180
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """Take no notice at all, as a dead host: no response, not even 100 (Trying).
+
+    Over TCP the connection itself is taken, and 100 (Trying) still comes.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +69,7 @@ class Reject:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-Behaviour: TypeAlias = Answer | Ring | Reject
+Behaviour: TypeAlias = Answer | Ring | Reject | Ignore
 
 BUSY: Final = Reject(486)
 DECLINE: Final = Reject(603)

@@ -15,6 +15,7 @@ from orbit_voice.testing.audio import (
     level_db,
     make_tone,
     read_wav,
+    tone_level_db,
     write_wav,
 )
 
@@ -95,3 +96,11 @@ def test_what_is_no_wav_file_is_refused(tmp_path, content):
     (tmp_path / "x.wav").write_bytes(content)
     with pytest.raises(ValueError, match=r"x\.wav"):
         read_wav(tmp_path / "x.wav")
+
+
+def test_one_tone_is_measured_among_others():
+    both = make_tone(440, 1.0, level_db=-20) + make_tone(1000, 1.0, level_db=-10)
+    assert tone_level_db(both, 440) == pytest.approx(-20, abs=0.1)
+    assert tone_level_db(both, 1000) == pytest.approx(-10, abs=0.1)
+    assert tone_level_db(both, 700) < -60
+    assert tone_level_db(both[:0], 440) == -120
