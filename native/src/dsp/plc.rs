@@ -31,8 +31,10 @@ const MAX_FADE: usize = 80;
 
 /// Makes up for lost samples of one stream.
 pub struct Concealer {
-    /// The last output; newest at the end.
+    /// The last output, written in a ring.
     history: [i16; HISTORY],
+    /// Where the oldest sample of the ring lies.
+    oldest: usize,
     state: State,
 }
 
@@ -60,6 +62,7 @@ impl Concealer {
     pub fn new() -> Self {
         Self {
             history: [0; HISTORY],
+            oldest: 0,
             state: State::Good,
         }
     }
@@ -82,7 +85,7 @@ impl Concealer {
     /// out between them.
     pub fn spliced(&mut self, frame: &mut [i16]) {
         if !matches!(self.state, State::Lost(_)) {
-            self.state = State::Lost(Synthesis::new(&self.history));
+            self.state = State::Lost(self.synthesis());
         }
         self.good(frame);
     }
@@ -93,7 +96,7 @@ impl Concealer {
             return;
         }
         if !matches!(self.state, State::Lost(_)) {
-            self.state = State::Lost(Synthesis::new(&self.history));
+            self.state = State::Lost(self.synthesis());
         }
         if let State::Lost(synthesis) = &mut self.state {
             out.fill_with(|| to_sample(synthesis.next()));
@@ -120,10 +123,18 @@ impl Concealer {
         }
     }
 
+    fn synthesis(&self) -> Synthesis {
+        let mut samples = self.history;
+        samples.rotate_left(self.oldest);
+        Synthesis::new(samples)
+    }
+
     fn remember(&mut self, frame: &[i16]) {
         let new = &frame[frame.len().saturating_sub(HISTORY)..];
-        self.history.copy_within(new.len().., 0);
-        self.history[HISTORY - new.len()..].copy_from_slice(new);
+        let (before_wrap, wrapped) = new.split_at(new.len().min(HISTORY - self.oldest));
+        self.history[self.oldest..][..before_wrap.len()].copy_from_slice(before_wrap);
+        self.history[..wrapped.len()].copy_from_slice(wrapped);
+        self.oldest = (self.oldest + new.len()) % HISTORY;
     }
 }
 
@@ -139,7 +150,8 @@ struct Synthesis {
 }
 
 impl Synthesis {
-    fn new(history: &[i16; HISTORY]) -> Self {
+    /// What may follow `history`, newest at the end.
+    fn new(history: [i16; HISTORY]) -> Self {
         Self {
             past: Past::new(history),
             made: 0,
@@ -220,11 +232,9 @@ struct Past {
 }
 
 impl Past {
-    fn new(history: &[i16; HISTORY]) -> Self {
-        Self {
-            samples: *history,
-            pitch: pitch(history),
-        }
+    fn new(samples: [i16; HISTORY]) -> Self {
+        let pitch = pitch(&samples);
+        Self { samples, pitch }
     }
 
     fn quarter(&self) -> usize {
