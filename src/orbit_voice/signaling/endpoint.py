@@ -205,12 +205,13 @@ class SipEndpoint:
     def _local_end(self, uri: object, kind: TransportKind, remote_host: str) -> LocalEnd:
         """Return how we present ourselves to a peer as the user of ``uri``."""
         host, _, port = self._transport.sent_by(kind, remote_host).rpartition(":")
+        over_tcp = kind is TransportKind.TCP and self._transport.tcp_address is not None
         contact = SipUri(
             "sip",
             host,
             int(port),
             user=uri.user if isinstance(uri, SipUri) else None,
-            params=_OVER_TCP if kind is TransportKind.TCP else NO_PARAMS,
+            params=_OVER_TCP if over_tcp else NO_PARAMS,
         )
         return LocalEnd(str(contact), self._product)
 
