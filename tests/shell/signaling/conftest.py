@@ -14,6 +14,7 @@ from orbit_voice.kit.errors import TransportError
 from orbit_voice.signaling.endpoint import InboundSession, OutboundInvite, SipEndpoint
 from orbit_voice.signaling.events import SessionEvent
 from orbit_voice.sip.framing import StreamFramer
+from orbit_voice.sip.grammar import ParseError
 from orbit_voice.sip.message import Message, Request, Response
 from orbit_voice.sip.parser import parse_message
 from orbit_voice.testing.network import LinkConditions, VirtualNetwork
@@ -72,8 +73,12 @@ class RawPeer(asyncio.DatagramProtocol):
         self.transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        try:
+            message = parse_message(data)
+        except ParseError:
+            return  # what was garbled comes back in Via, From and To
         self.data.append(data)
-        self.heard.append(parse_message(data))
+        self.heard.append(message)
         self.heard_at.append(asyncio.get_running_loop().time())
         self.react(self.heard[-1])
 
@@ -166,6 +171,8 @@ class Owner:
 
 class Stage:
     """The network and who is in it."""
+
+    owner = Owner
 
     def __init__(self, conditions: LinkConditions | None, seed: int) -> None:
         self.network = VirtualNetwork(Random(seed), conditions)
