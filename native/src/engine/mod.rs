@@ -6,7 +6,7 @@ pub mod metrics;
 mod shard;
 mod slots;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -27,7 +27,7 @@ use crate::io::disk::{Disk, DiskOrders};
 use crate::io::entropy::random_u64;
 use crate::io::ports::PortPool;
 use crate::io::prompts::{CAPACITY_BYTES, PromptCache};
-use crate::io::sockets::SocketPair;
+use crate::io::sockets::{self, SocketPair};
 use crate::stream::session::{Origin, Session};
 use crate::stream::shared::StreamShared;
 use shard::{Command, Common, Shard, ShardFigures};
@@ -134,24 +134,25 @@ impl Engine {
         ports: RangeInclusive<u16>,
         shards: Option<usize>,
     ) -> Result<Self, EngineError> {
+        // Now, not at the first call, is the time to learn that the address is not ours.
+        sockets::open(SocketAddr::new(bind_address, 0)).map_err(unavailable)?;
+        let mut pool = PortPool::new(ports, random_u64());
+        if pool.free(monotonic_ns()) == 0 {
+            return Err(unavailable(
+                "the port range holds no even port with its odd neighbour",
+            ));
+        }
         let events = Arc::new(EventQueue::new().map_err(unavailable)?);
         let (disk, disk_orders) = Disk::start(events.clone()).map_err(unavailable)?;
         let common = Common {
             events: events.clone(),
-            ports: Arc::new(Mutex::new(PortPool::new(ports, random_u64()))),
+            ports: Arc::new(Mutex::new(pool)),
             disk: disk_orders.clone(),
         };
-        let count = shards.unwrap_or_else(default_shards).max(1);
-        let (mut links, mut handles) = (Vec::new(), Vec::new());
-        for number in 0..count {
-            let (link, handle) = start_shard(number, common.clone())?;
-            links.push(link);
-            handles.push(handle);
-        }
         let inner = Inner {
             bind_address,
-            shards: links,
-            ports: common.ports,
+            shards: Vec::new(),
+            ports: common.ports.clone(),
             events,
             prompts: PromptCache::new(CAPACITY_BYTES),
             disk: Mutex::new(Some(disk_orders)),
@@ -159,13 +160,39 @@ impl Engine {
             // 96 random bits, as RFC 7022 §4.2 wants them.
             cname: format!("{:016x}{:08x}", random_u64(), random_u64() as u32).into(),
         };
-        Ok(Self {
+        Self::start_shards(
+            inner,
+            disk,
+            common,
+            shards.unwrap_or_else(default_shards).max(1),
+        )
+    }
+
+    /// Start the media threads; when one cannot be started the others are ended.
+    fn start_shards(
+        mut inner: Inner,
+        disk: Disk,
+        common: Common,
+        count: usize,
+    ) -> Result<Self, EngineError> {
+        let mut shards = Vec::with_capacity(count);
+        let mut refusal = None;
+        for number in 0..count {
+            match start_shard(number, common.clone()) {
+                Ok((link, handle)) => {
+                    inner.shards.push(link);
+                    shards.push(handle);
+                }
+                Err(error) => refusal = Some(error),
+            }
+        }
+        drop(common);
+        // Dropping it on the way out ends what was started.
+        let engine = Self {
             inner: Arc::new(inner),
-            threads: Mutex::new(Some(Threads {
-                shards: handles,
-                disk,
-            })),
-        })
+            threads: Mutex::new(Some(Threads { shards, disk })),
+        };
+        refusal.map_or(Ok(engine), Err)
     }
 
     /// Take a port pair and start a stream on it, silent and deaf until configured.

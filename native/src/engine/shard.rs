@@ -16,7 +16,7 @@ use super::slots::{Live, Slots};
 use crate::events::{Event, EventQueue, StreamId};
 use crate::histogram::Histogram;
 use crate::io::clock::{
-    Beat, Pace, STEPS_PER_TICK, monotonic_ns, sleep_until, thread_cpu_ns, unix_ns,
+    Beat, Pace, STEPS_PER_TICK, TICK_NS, monotonic_ns, sleep_until, thread_cpu_ns, unix_ns,
 };
 use crate::io::disk::DiskOrders;
 use crate::io::poller::{BATCH, Poller};
@@ -101,16 +101,42 @@ impl Wire for SocketPair {
     }
 }
 
+/// A moment on both clocks, ns.
+#[derive(Clone, Copy)]
+struct Moment {
+    monotonic_ns: u64,
+    unix_ns: u64,
+}
+
+impl Moment {
+    fn now() -> Self {
+        Self {
+            monotonic_ns: monotonic_ns(),
+            unix_ns: unix_ns(),
+        }
+    }
+
+    /// The moment at which the step that began now was due. Ticks run by it, so that one that is
+    /// late, or caught up, plays and sends what it would have in time.
+    fn due(self, beat: Beat) -> Self {
+        let late_ns = beat.late_ns.saturating_sub(beat.skipped_ticks * TICK_NS);
+        Self {
+            monotonic_ns: self.monotonic_ns - late_ns,
+            unix_ns: self.unix_ns.saturating_sub(late_ns),
+        }
+    }
+}
+
 /// What surrounds the stream whose sockets are `wire`.
 fn around<'a>(
-    now_ns: u64,
+    at: Moment,
     wire: &'a mut SocketPair,
     batch: &'a mut Vec<(StreamId, Event)>,
     disk: &'a DiskOrders,
 ) -> Surroundings<'a, SocketPair> {
     Surroundings {
-        now_us: now_ns / 1000,
-        unix_ns: unix_ns(),
+        now_us: at.monotonic_ns / 1000,
+        unix_ns: at.unix_ns,
         wire,
         batch,
         disk,
@@ -170,42 +196,48 @@ impl Shard {
     }
 
     fn run_step(&mut self, beat: Beat) {
-        let start_ns = monotonic_ns();
+        let now = Moment::now();
+        let due = now.due(beat);
         if beat.skipped_ticks > 0 {
-            self.skip(beat.skipped_ticks, start_ns);
+            self.skip(beat.skipped_ticks, due);
         }
-        self.receive(start_ns);
-        self.tick(start_ns);
+        self.receive(now);
+        self.tick(due);
         self.end_failed();
         self.report();
-        self.count(beat, start_ns);
+        self.count(beat, now);
     }
 
     // Orders.
 
     fn obey_all(&mut self) {
-        let now_ns = monotonic_ns();
+        let now = Moment::now();
         while let Ok(order) = self.orders.pop() {
-            self.obey(order, now_ns);
+            self.obey(order, now);
         }
     }
 
-    fn obey(&mut self, command: Command, now_ns: u64) {
+    fn obey(&mut self, command: Command, now: Moment) {
         match command {
             Command::Open(live) => self.open(live),
             Command::Order(id, order) => {
                 let (batch, disk) = (&mut self.batch, &self.common.disk);
-                if let Some(live) = self.slots.get_mut(id) {
-                    live.run(|session, wire| {
-                        session.obey(order, &mut around(now_ns, wire, batch, disk));
-                    });
+                let Some(live) = self.slots.get_mut(id) else {
+                    order.abandon(id, disk);
+                    return;
+                };
+                live.run(|session, wire| {
+                    session.obey(order, &mut around(now, wire, batch, disk));
+                });
+                if live.has_failed() {
+                    self.end_failed();
                 }
             }
-            Command::Close(id) => self.close(id, now_ns),
+            Command::Close(id) => self.close(id, now),
             Command::Stop => {
                 self.stopping = true;
                 for id in self.slots.ids() {
-                    self.close(id, now_ns);
+                    self.close(id, now);
                 }
             }
         }
@@ -223,11 +255,15 @@ impl Shard {
             .and_then(|()| self.poller.watch(&live.sockets.rtcp, key + 1));
         if watched.is_err() {
             // The kernel's limit of watches (epoll(7)): the stream cannot hear, so it ends.
-            live.fail();
+            let id = live.session.id();
+            self.slots
+                .remove(id)
+                .into_iter()
+                .for_each(|live| self.abandon_one(*live));
         }
     }
 
-    fn close(&mut self, id: StreamId, now_ns: u64) {
+    fn close(&mut self, id: StreamId, now: Moment) {
         let Some(live) = self.slots.remove(id) else {
             return;
         };
@@ -240,7 +276,7 @@ impl Shard {
         } = *live;
         let shared = session.shared();
         let last = catch_unwind(AssertUnwindSafe(|| {
-            session.close(&mut around(now_ns, &mut sockets, batch, disk))
+            session.close(&mut around(now, &mut sockets, batch, disk))
         }));
         drop(sockets);
         self.release(rtp_port);
@@ -258,20 +294,19 @@ impl Shard {
 
     // Steps.
 
-    fn skip(&mut self, ticks: u64, now_ns: u64) {
+    fn skip(&mut self, ticks: u64, now: Moment) {
         let (batch, disk) = (&mut self.batch, &self.common.disk);
         self.figures.skipped_ticks.fetch_add(ticks, Relaxed);
         for live in self.slots.iter_mut() {
             live.run(|session, wire| {
-                session.skip(ticks, &mut around(now_ns, wire, batch, disk));
+                session.skip(ticks, &mut around(now, wire, batch, disk));
             });
         }
     }
 
     /// Take what arrived: one datagram of each ready socket, then again, until none is ready.
-    fn receive(&mut self, now_ns: u64) {
+    fn receive(&mut self, now: Moment) {
         let (batch, disk) = (&mut self.batch, &self.common.disk);
-        let unix_ns = unix_ns();
         let batches = 1 + 2 * self.slots.len() / BATCH;
         for _ in 0..MAX_ROUNDS * batches {
             let ready = self.poller.poll();
@@ -285,28 +320,26 @@ impl Shard {
                 let buffer = &mut self.buffer[..];
                 live.run(|session, sockets| {
                     let port = if key % 2 == 0 { Port::Rtp } else { Port::Rtcp };
-                    let mut around = Surroundings {
-                        now_us: now_ns / 1000,
-                        unix_ns,
-                        wire: sockets,
-                        batch,
-                        disk,
-                    };
-                    receive_one(session, port, buffer, &mut around);
+                    receive_one(
+                        session,
+                        port,
+                        buffer,
+                        &mut around(now, sockets, batch, disk),
+                    );
                 });
             }
         }
     }
 
-    fn tick(&mut self, now_ns: u64) {
+    fn tick(&mut self, due: Moment) {
         let (batch, disk) = (&mut self.batch, &self.common.disk);
         self.step += 1;
         for live in self.slots.in_step_mut(self.step) {
-            live.run(|session, wire| session.tick(&mut around(now_ns, wire, batch, disk)));
+            live.run(|session, wire| session.tick(&mut around(due, wire, batch, disk)));
         }
         for live in self.slots.in_step_mut(self.step + STEPS_PER_TICK / 2) {
             if live.session.needs_half_ticks() {
-                live.run(|session, wire| session.half_tick(&mut around(now_ns, wire, batch, disk)));
+                live.run(|session, wire| session.half_tick(&mut around(due, wire, batch, disk)));
             }
         }
     }
@@ -330,8 +363,10 @@ impl Shard {
     /// End all streams after a panic outside them, and those that were still to be opened.
     fn abandon(&mut self) {
         while let Ok(command) = self.orders.pop() {
-            if let Command::Open(live) = command {
-                self.slots.insert(live);
+            match command {
+                Command::Open(live) => drop(self.slots.insert(live)),
+                Command::Order(id, order) => order.abandon(id, &self.common.disk),
+                Command::Close(_) | Command::Stop => {}
             }
         }
         for id in self.slots.ids() {
@@ -353,8 +388,8 @@ impl Shard {
         self.figures.streams.store(self.slots.len(), Relaxed);
     }
 
-    fn count(&self, beat: Beat, start_ns: u64) {
-        let work_ns = monotonic_ns().saturating_sub(start_ns);
+    fn count(&self, beat: Beat, start: Moment) {
+        let work_ns = monotonic_ns().saturating_sub(start.monotonic_ns);
         self.figures.late.record(beat.late_ns / 1000);
         self.figures.work.record(work_ns / 1000);
         self.figures.cpu_ns.store(thread_cpu_ns(), Relaxed);

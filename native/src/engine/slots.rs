@@ -33,9 +33,9 @@ impl Live {
         }
     }
 
-    /// Mark it as one that cannot go on.
-    pub fn fail(&mut self) {
-        self.failed = true;
+    /// Whether the stream panicked.
+    pub fn has_failed(&self) -> bool {
+        self.failed
     }
 
     /// Do something with the stream. A panic ends this stream and no other: it is marked for

@@ -354,7 +354,7 @@ impl Writer {
             Ok(()) => {
                 let _ = self.ended.send(Ended::Recording(recording, tally));
             }
-            Err(error) => fail(recording, &error, &self.events),
+            Err(error) => fail(*recording, &error, &self.events),
         }
     }
 
@@ -367,7 +367,7 @@ impl Writer {
             .collect();
         for (key, error) in failed {
             if let Some(recording) = self.recordings.remove(&key) {
-                fail(recording, &error, &self.events);
+                fail(*recording, &error, &self.events);
             }
         }
     }
@@ -379,14 +379,14 @@ fn finish_all(ended: &Receiver<Ended>, events: &EventQueue) {
             Ended::Report(stream, event) => events.append(&mut vec![(stream, event)]),
             Ended::Recording(mut recording, tally) => match recording.finish(tally) {
                 Ok(event) => events.append(&mut vec![(recording.stream, event)]),
-                Err(error) => fail(recording, &error, events),
+                Err(error) => fail(*recording, &error, events),
             },
         }
     }
 }
 
 /// Report a failure. Dropping the ring tells the media thread.
-fn fail(mut recording: Box<Recording>, error: &io::Error, events: &EventQueue) {
+fn fail(mut recording: Recording, error: &io::Error, events: &EventQueue) {
     recording.shared.recording_ended(recording.number);
     let event = recording.fail(error);
     events.append(&mut vec![(recording.stream, event)]);

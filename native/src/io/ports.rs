@@ -22,7 +22,7 @@ impl PortPool {
     pub fn new(range: RangeInclusive<u16>, seed: u64) -> Self {
         let mut ports: Vec<u16> = range
             .clone()
-            .filter(|port| port % 2 == 0 && *port > 0 && port + 1 <= *range.end())
+            .filter(|port| port % 2 == 0 && *port > 0 && *port < *range.end())
             .collect();
         shuffle(&mut ports, seed);
         Self {

@@ -56,6 +56,15 @@ pub enum Order {
     StopRecording,
 }
 
+impl Order {
+    /// Do of it what has to be done when there is no stream any more.
+    pub fn abandon(self, id: StreamId, disk: &DiskOrders) {
+        if let Self::StartRecording(number, recorder) = self {
+            disk.end(id, number, recorder.finish());
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Recording {
     number: u64,
@@ -309,12 +318,14 @@ impl Session {
         }
         let last = self.figures(around.now_us);
         self.shared.publish_last(&last);
+        self.shared.close();
         last
     }
 
     /// End it as far as that is safe after it panicked.
     pub fn abandon(mut self, disk: &DiskOrders) -> StatisticsReport {
         self.stop_recording(disk);
+        self.shared.close();
         self.shared.statistics()
     }
 
@@ -379,6 +390,7 @@ impl Session {
         let length = self.reporting.write(&sent, block, bye, &moment, &mut out);
         if let Some(length) = length
             && !destination.ip().is_unspecified()
+            && destination.port() != 0
         {
             around.wire.send(port, &out[..length], destination);
         }

@@ -72,9 +72,9 @@ class MediaStream:
         """Send telephone events (RFC 4733), after those ordered before.
 
         Args:
-            digits: Out of ``0-9 * # A B C D``; ``w`` is a pause of 500 ms. 1-64 characters.
+            digits: Out of ``0-9 * # A B C D``; ``w`` is a pause of 500 ms. 1-128 characters.
             duration_ms: Of each event, 40-8000 ms.
-            gap_ms: Between events, 20-8000 ms.
+            gap_ms: Between events, 40-8000 ms.
 
         Raises:
             MediaError: ``BAD_DIGITS``, ``NOT_NEGOTIATED``, ``CLOSED``.
