@@ -37,7 +37,8 @@ from orbit_voice.media.plan import StreamPlan
 from orbit_voice.media.stream import MediaStream
 
 LOOPBACK = "127.0.0.1"
-FIRST_PORT = 40000
+FIRST_PORT = 16384
+"""Below the ports that Linux gives to other sockets, 32768 and up."""
 TICKS_PER_S = 50
 GOAL_RATIO = 2.0
 """Cost over the kernel floor that is to be met."""
@@ -177,7 +178,7 @@ async def measure(legs: int, seconds: float, warm_up: float, directory: Path) ->
     write_prompt(prompt)
     floor_us = await asyncio.to_thread(measure_floor, legs, seconds)
     async with AsyncExitStack() as stack:
-        ports = (FIRST_PORT, FIRST_PORT + 2 * legs - 1)
+        ports = (FIRST_PORT, FIRST_PORT + 4 * legs - 1)  # half may be in use by others
         engine = await stack.enter_async_context(MediaEngine(bind_address=LOOPBACK, ports=ports))
         empty_kb = memory_kb()
         running = Legs(engine, legs, prompt, directory)
