@@ -36,6 +36,9 @@ MAX_WAITING_EVENTS: Final = 64
 """Events kept for an owner that has not set its handler; a call has about ten."""
 MAX_ACKS: Final = 8
 """ACKs kept to be repeated: one for each fork that answered, and for re-INVITEs."""
+NORMAL_CLEARING: Final = "16"
+"""Cause in Reason when an owner hangs up (ITU-T Q.850). Not SIP 200, by which phones understand
+"completed elsewhere" and keep silent about a missed call."""
 
 _log = structlog.get_logger(__name__)
 
@@ -123,7 +126,7 @@ class Session:
         field = None
         if reason is not None:
             text = " ".join(reason.split())
-            field = Reason("SIP", Params((("cause", "200"), ("text", text))))
+            field = Reason("Q.850", Params((("cause", NORMAL_CLEARING), ("text", text))))
         self.perform(self.core.hang_up(self._clock(), reason=field))
 
     def reoffer(self, sdp: bytes) -> None:
