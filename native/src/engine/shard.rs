@@ -421,3 +421,130 @@ fn receive_one(
     };
     session.receive(port, whole, source, around);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::slots::tests::live;
+    use super::*;
+    use crate::graph::recorder::Recorder;
+    use crate::io::disk::{Disk, Recording};
+    use rtrb::{Producer, RingBuffer};
+
+    struct Bench {
+        shard: Shard,
+        orders: Producer<Command>,
+        disk: Disk,
+    }
+
+    impl Bench {
+        /// A shard at work on the streams `ids`.
+        fn with(ids: std::ops::Range<StreamId>) -> Self {
+            let events = Arc::new(EventQueue::new().unwrap());
+            let (disk, orders_to_disk) = Disk::start(events.clone()).unwrap();
+            let common = Common {
+                events,
+                ports: Arc::new(Mutex::new(PortPool::new(4000..=4099, 1))),
+                disk: orders_to_disk,
+            };
+            let (mut orders, received) = RingBuffer::new(64);
+            for id in ids {
+                let opened = orders.push(Command::Open(live(id)));
+                assert!(opened.is_ok());
+            }
+            let mut shard = Shard::new(received, Arc::default(), common).unwrap();
+            shard.obey_all();
+            Self {
+                shard,
+                orders,
+                disk,
+            }
+        }
+
+        fn step(&mut self) {
+            self.shard.obey_all();
+            self.shard.run_step(Beat {
+                late_ns: 0,
+                skipped_ticks: 0,
+            });
+        }
+
+        /// End the shard; the streams whose end was told, in order, with all else that was.
+        fn end(self) -> Vec<(StreamId, Event)> {
+            let events = self.shard.common.events.clone();
+            drop(self.shard);
+            self.disk.join();
+            events.take()
+        }
+    }
+
+    fn closed(events: &[(StreamId, Event)]) -> Vec<StreamId> {
+        let is_end = |event: &Event| matches!(event, Event::StreamClosed(_));
+        let mut ids: Vec<StreamId> = events
+            .iter()
+            .filter(|(_, event)| is_end(event))
+            .map(|(id, _)| *id)
+            .collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    #[test]
+    fn a_stream_that_panics_ends_and_the_others_go_on() {
+        let mut bench = Bench::with(1..4);
+        let failing = bench.shard.slots.get_mut(2).unwrap();
+        let shared = failing.session.shared();
+        failing.run(|_, _| panic!("as the test wants"));
+        bench.step();
+        assert!(shared.is_closed());
+        assert_eq!(bench.shard.slots.len(), 2);
+        assert_eq!(bench.shard.figures.failures.load(Relaxed), 1);
+        assert_eq!(bench.shard.common.ports.lock().unwrap().resting(0), 1);
+        assert_eq!(closed(&bench.end()), [2]);
+    }
+
+    #[test]
+    fn a_thread_that_panics_tells_the_end_of_all_its_streams_and_of_those_on_their_way() {
+        let mut bench = Bench::with(1..4);
+        assert!(bench.orders.push(Command::Open(live(4))).is_ok());
+        bench.shard.abandon();
+        assert!(bench.shard.slots.is_empty());
+        assert_eq!(closed(&bench.end()), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn told_to_stop_a_shard_ends_all_its_streams() {
+        let mut bench = Bench::with(1..4);
+        assert!(bench.orders.push(Command::Stop).is_ok());
+        bench.step();
+        assert!(bench.shard.stopping);
+        assert_eq!(closed(&bench.end()), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_recording_ordered_of_a_stream_that_is_gone_ends_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut bench = Bench::with(0..0);
+        let (recorder, ring) = Recorder::new();
+        let path = folder.path().join("a.wav");
+        let recording = Recording::create(9, 1, Arc::default(), &path, ring).unwrap();
+        bench.shard.common.disk.begin(Box::new(recording));
+        let order = Order::StartRecording(1, recorder);
+        assert!(bench.orders.push(Command::Order(9, order)).is_ok());
+        bench.step();
+        let events = bench.end();
+        assert!(matches!(
+            events[..],
+            [(9, Event::RecordingFinished { samples: 0, .. })]
+        ));
+    }
+
+    #[test]
+    fn a_stream_ticks_once_in_four_steps() {
+        let mut bench = Bench::with(1..9);
+        for _ in 0..STEPS_PER_TICK * 5 {
+            bench.step();
+        }
+        assert_eq!(bench.shard.figures.ticks.load(Relaxed), 5);
+        bench.end();
+    }
+}

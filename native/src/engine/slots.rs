@@ -139,3 +139,92 @@ impl Slots {
         self.remove(failed)
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::stream::session::Origin;
+    use std::net::{Ipv4Addr, SocketAddr};
+    use std::sync::Arc;
+
+    /// A stream on ports that the system chose.
+    pub(in crate::engine) fn live(id: StreamId) -> Box<Live> {
+        let origin = Origin {
+            ssrc: 7,
+            sequence: 0,
+            timestamp: 0,
+            seed: 1,
+            cname: "name".into(),
+        };
+        let any = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
+        let open = || crate::io::sockets::open(any).unwrap();
+        let (rtp, rtcp) = (open(), open());
+        let session = Session::new(id, Arc::default(), &origin);
+        Box::new(Live::new(session, SocketPair { rtp, rtcp }, 4000))
+    }
+
+    fn sizes(slots: &mut Slots) -> Vec<usize> {
+        (0..STEPS_PER_TICK)
+            .map(|step| slots.in_step_mut(step).count())
+            .collect()
+    }
+
+    #[test]
+    fn streams_are_spread_evenly_over_the_steps() {
+        let mut slots = Slots::default();
+        for id in 0..10 {
+            slots.insert(live(id));
+        }
+        let sizes = sizes(&mut slots);
+        assert_eq!(sizes.iter().sum::<usize>(), 10);
+        assert!(sizes.iter().all(|size| (2..=3).contains(size)), "{sizes:?}");
+    }
+
+    #[test]
+    fn new_streams_fill_the_gaps_that_ended_ones_left() {
+        let mut slots = Slots::default();
+        let by_slot: Vec<usize> = (0..40).map(|id| slots.insert(live(id))).collect();
+        for (id, slot) in by_slot.iter().enumerate() {
+            if slot % STEPS == 1 {
+                slots.remove(id as StreamId);
+            }
+        }
+        for id in 40..50 {
+            slots.insert(live(id));
+        }
+        assert_eq!(sizes(&mut slots), [10; STEPS]);
+        assert_eq!(slots.slots.len(), 40);
+    }
+
+    #[test]
+    fn a_stream_is_found_by_name_and_by_slot_until_it_is_removed() {
+        let mut slots = Slots::default();
+        let slot = slots.insert(live(8));
+        assert_eq!(slots.at_mut(slot).unwrap().session.id(), 8);
+        assert!(slots.get_mut(8).is_some() && slots.get_mut(9).is_none());
+        assert!(slots.remove(8).is_some() && slots.remove(8).is_none());
+        assert!(slots.at_mut(slot).is_none() && slots.is_empty());
+        assert!(slots.at_mut(1000).is_none());
+    }
+
+    #[test]
+    fn a_stream_that_panics_does_nothing_more_and_is_taken_out() {
+        let mut slots = Slots::default();
+        for id in 0..3 {
+            slots.insert(live(id));
+        }
+        slots
+            .get_mut(1)
+            .unwrap()
+            .run(|_, _| panic!("as the test wants"));
+        let mut ran = Vec::new();
+        for live in slots.iter_mut() {
+            live.run(|session, _| ran.push(session.id()));
+        }
+        ran.sort_unstable();
+        assert_eq!(ran, [0, 2]);
+        assert_eq!(slots.take_failed().unwrap().session.id(), 1);
+        assert!(slots.take_failed().is_none());
+        assert_eq!(slots.len(), 2);
+    }
+}

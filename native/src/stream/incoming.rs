@@ -248,7 +248,9 @@ fn quietness(law: Law) -> fn(&[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::dsp::tone::Tone;
-    use crate::graph::FRAME_SAMPLES;
+    use crate::graph::{FRAME_SAMPLES, SILENT_FRAME};
+    use crate::stream::plan::tests::plan;
+    use proptest::prelude::*;
     use std::ops::Range;
 
     /// Hear `payload` without the bytes `missing`.
@@ -299,6 +301,213 @@ mod tests {
             torn[missing.clone()].fill(Law::Mu.silence());
             let heard = hear(&mut concealer, &torn, missing, spliced);
             assert!(is_near(&heard, &frames[3]));
+        }
+    }
+
+    const TICK_US: u64 = 20_000;
+
+    struct Bench {
+        incoming: Incoming,
+        plan: Plan,
+        now_us: u64,
+        batch: Vec<(StreamId, Event)>,
+    }
+
+    impl Bench {
+        fn new(plan: Plan) -> Self {
+            let mut incoming = Incoming::default();
+            incoming.configure(None, &plan, true, 0);
+            Self {
+                incoming,
+                plan,
+                now_us: 0,
+                batch: Vec::new(),
+            }
+        }
+
+        fn receive(&mut self, payload_type: u8, sequence: u16, timestamp: u32, payload: &[u8]) {
+            let header = RtpHeader {
+                marker: false,
+                payload_type,
+                sequence,
+                timestamp,
+                ssrc: 3,
+            };
+            let packet = RtpPacket { header, payload };
+            self.incoming
+                .receive(&self.plan, &packet, self.now_us, 1, &mut self.batch);
+        }
+
+        fn tick(&mut self) -> Frame {
+            let mut heard = SILENT_FRAME;
+            self.incoming.play(self.now_us, Some(&mut heard));
+            self.incoming
+                .watch(&self.plan, self.now_us, 1, &mut self.batch);
+            self.now_us += TICK_US;
+            heard
+        }
+
+        /// Let time pass in which nothing comes.
+        fn pass(&mut self, ticks: usize) {
+            for _ in 0..ticks {
+                self.tick();
+            }
+        }
+
+        /// Receive `ticks` packets of a steady voice, but for those in `lost`.
+        fn talk(&mut self, ticks: u16, lost: std::ops::Range<u16>) -> Vec<Frame> {
+            (0..ticks)
+                .map(|number| {
+                    if !lost.contains(&number) {
+                        let samples: Vec<i16> = (0..160).map(voice).collect();
+                        let mut payload = [0; 160];
+                        self.plan.law.encode(&samples, &mut payload);
+                        self.receive(0, number, u32::from(number) * 160, &payload);
+                    }
+                    self.tick()
+                })
+                .collect()
+        }
+
+        fn report(&self) -> StatisticsReport {
+            let mut report = StatisticsReport::default();
+            self.incoming.fill_in(&mut report, self.now_us);
+            report
+        }
+
+        fn events(&self) -> Vec<&Event> {
+            self.batch.iter().map(|(_, event)| event).collect()
+        }
+    }
+
+    /// 100 Hz: two whole periods a frame.
+    fn voice(sample: usize) -> i16 {
+        let turns = sample as f64 / 80.0;
+        (10_000.0 * (turns * std::f64::consts::TAU).sin()) as i16
+    }
+
+    fn power(frame: &Frame) -> f64 {
+        frame.iter().map(|&s| f64::from(s).powi(2)).sum::<f64>() / frame.len() as f64
+    }
+
+    #[test]
+    fn what_arrives_is_heard_in_either_law() {
+        for law in [Law::Mu, Law::A] {
+            let mut bench = Bench::new(Plan { law, ..plan() });
+            let frames = bench.talk(50, 0..0);
+            let last = frames.last().unwrap();
+            for (sample, &heard) in last.iter().enumerate() {
+                assert!((i32::from(heard) - i32::from(voice(sample))).abs() < 400);
+            }
+            assert_eq!(bench.report().concealed_ms, 0);
+        }
+    }
+
+    #[test]
+    fn a_lost_packet_is_concealed_and_counted() {
+        let mut bench = Bench::new(plan());
+        let frames = bench.talk(60, 40..41);
+        assert!(frames[10..].iter().all(|frame| power(frame) > 1e7));
+        let report = bench.report();
+        assert_eq!((report.lost, report.concealed_ms), (1, 20));
+        assert!(report.mos < 4.4);
+    }
+
+    #[test]
+    fn a_stream_that_ceases_is_concealed_for_60_ms_and_then_silent() {
+        let mut bench = Bench::new(plan());
+        bench.talk(50, 0..0);
+        let frames: Vec<Frame> = (0..50).map(|_| bench.tick()).collect();
+        assert_eq!(bench.report().concealed_ms, 60);
+        assert!(power(&frames[2]) > 0.0);
+        assert_eq!(frames[49], SILENT_FRAME);
+    }
+
+    #[test]
+    fn an_event_in_place_of_audio_is_no_loss() {
+        let mut bench = Bench::new(plan());
+        bench.talk(50, 0..0);
+        for number in 50..60 {
+            let duration = (number - 49) * 160u16;
+            let [high, low] = duration.to_be_bytes();
+            bench.receive(96, number, 50 * 160, &[5, 10, high, low]);
+            bench.tick();
+        }
+        assert_eq!(bench.report().concealed_ms, 0);
+        assert_eq!(bench.report().lost, 0);
+        bench.now_us += 200_000;
+        bench.tick();
+        let (digit, duration_ms) = ('5', 200);
+        assert_eq!(
+            bench.events(),
+            [&Event::DtmfReceived { digit, duration_ms }]
+        );
+    }
+
+    #[test]
+    fn a_digit_being_pressed_when_the_stream_ends_is_reported() {
+        let mut bench = Bench::new(plan());
+        bench.receive(96, 1, 160, &[5, 10, 0, 160]);
+        bench.incoming.finish(1, &mut bench.batch);
+        assert_eq!(bench.events().len(), 1);
+    }
+
+    #[test]
+    fn silence_is_told_once_and_again_only_after_packets() {
+        let timeout_us = Some(100_000);
+        let mut bench = Bench::new(Plan {
+            media_timeout_us: timeout_us,
+            ..plan()
+        });
+        bench.pass(20);
+        assert_eq!(bench.events(), [&Event::MediaTimedOut(100_000)]);
+        bench.receive(0, 1, 160, &[0; 160]);
+        bench.pass(20);
+        assert_eq!(bench.events().len(), 2);
+    }
+
+    #[test]
+    fn a_peer_on_hold_is_not_waited_for_nor_heard() {
+        let mut bench = Bench::new(Plan {
+            receives: false,
+            media_timeout_us: Some(100_000),
+            ..plan()
+        });
+        let frames = bench.talk(20, 0..0);
+        bench.pass(20);
+        assert!(frames.iter().all(|frame| *frame == SILENT_FRAME));
+        assert_eq!(bench.events(), [] as [&Event; 0]);
+        let resumed = plan();
+        let before = bench.plan;
+        bench.plan = resumed;
+        bench
+            .incoming
+            .configure(Some(&before), &resumed, false, bench.now_us);
+        let frames = bench.talk(20, 0..0);
+        assert!(power(frames.last().unwrap()) > 1e7);
+    }
+
+    #[test]
+    fn nothing_received_is_rated_worst() {
+        assert_eq!(Bench::new(plan()).report().mos, 1.0);
+    }
+
+    proptest! {
+        #[test]
+        fn no_packets_make_it_panic_or_its_figures_absurd(
+            packets in prop::collection::vec(
+                (prop::sample::select(vec![0u8, 96, 13]), any::<u16>(), any::<u32>(),
+                 prop::collection::vec(any::<u8>(), 0..400), 0..40_000u64), 0..100),
+        ) {
+            let mut bench = Bench::new(Plan { media_timeout_us: Some(100_000), ..plan() });
+            for (payload_type, sequence, timestamp, payload, later_us) in packets {
+                bench.now_us += later_us;
+                bench.receive(payload_type, sequence, timestamp, &payload);
+                bench.tick();
+                let report = bench.report();
+                prop_assert!((1.0..=4.5).contains(&report.mos));
+                prop_assert!((0.0..=100.0).contains(&report.loss_percent));
+            }
         }
     }
 }

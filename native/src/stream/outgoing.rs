@@ -309,3 +309,297 @@ impl Outgoing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::SILENT_FRAME;
+    use crate::graph::prompt::Prompt;
+    use crate::rtp::packet::parse;
+    use crate::stream::plan::PacketTime;
+    use crate::stream::plan::tests::plan;
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    const START: u32 = 1000;
+
+    /// An outgoing side with all it has sent and reported.
+    struct Bench {
+        outgoing: Outgoing,
+        plan: Plan,
+        packets: Vec<(RtpHeader, Vec<u8>)>,
+        events: Vec<Event>,
+        heard: Vec<i16>,
+        orders_ended: usize,
+    }
+
+    impl Bench {
+        fn new(plan: Plan) -> Self {
+            Self {
+                outgoing: Outgoing::new(7, 65_530, START),
+                plan,
+                packets: Vec::new(),
+                events: Vec::new(),
+                heard: Vec::new(),
+                orders_ended: 0,
+            }
+        }
+
+        fn with_packet_time(ms: u32) -> Self {
+            let packet_time = PacketTime::from_ms(ms).unwrap();
+            Self::new(Plan {
+                packet_time,
+                ..plan()
+            })
+        }
+
+        fn run(&mut self, ticks: usize) {
+            for _ in 0..ticks {
+                let packets = &mut self.packets;
+                let mut wire = |datagram: &[u8]| {
+                    let packet = parse(datagram).unwrap();
+                    packets.push((packet.header, packet.payload.to_vec()));
+                    true
+                };
+                let (mut frame, mut batch) = (SILENT_FRAME, Vec::new());
+                let heard = Some(&mut frame);
+                self.orders_ended += self
+                    .outgoing
+                    .tick(&self.plan, heard, &mut wire, 1, &mut batch);
+                if self.plan.packet_time.needs_half_ticks() {
+                    self.outgoing
+                        .half_tick(&self.plan, &mut wire, 1, &mut batch);
+                }
+                self.heard.extend(frame);
+                self.events
+                    .extend(batch.into_iter().map(|(_, event)| event));
+            }
+        }
+
+        fn play(&mut self, id: u64, samples: Vec<i16>) {
+            let prompts = vec![Arc::new(Prompt::new(samples).unwrap())];
+            let looped = false;
+            self.outgoing.play(Play {
+                id,
+                prompts,
+                looped,
+            });
+        }
+
+        fn send_digits(&mut self, digits: &str) {
+            let mut sender = EventSender::new();
+            sender.send(digits, 40, 40).unwrap();
+            let digits = digits.to_owned();
+            self.outgoing.send_digits(DigitOrder { digits, sender });
+        }
+
+        fn sizes(&self) -> Vec<usize> {
+            self.packets.iter().map(|(_, bytes)| bytes.len()).collect()
+        }
+    }
+
+    #[test]
+    fn silence_leaves_in_step_with_the_ticks() {
+        let mut bench = Bench::new(plan());
+        bench.run(10);
+        for (number, (header, payload)) in bench.packets.iter().enumerate() {
+            let expected = RtpHeader {
+                marker: number == 0,
+                payload_type: 0,
+                sequence: 65_530u16.wrapping_add(number as u16),
+                timestamp: START + 160 * number as u32,
+                ssrc: 7,
+            };
+            assert_eq!(*header, expected);
+            assert_eq!(*payload, [0xff; 160]);
+        }
+        assert_eq!(bench.packets.len(), 10);
+        assert_eq!(bench.outgoing.counts().bytes, 1600);
+    }
+
+    #[test]
+    fn packets_are_as_long_as_agreed_and_none_of_the_sound_waits_longer_than_one() {
+        for (ms, packets) in [(10, 24), (20, 12), (30, 8), (40, 6), (60, 4)] {
+            let mut bench = Bench::with_packet_time(ms);
+            bench.run(12);
+            assert_eq!(bench.sizes(), vec![ms as usize * 8; packets]);
+        }
+    }
+
+    #[test]
+    fn packets_of_30_ms_leave_at_a_tick_and_between_two_by_turns() {
+        let mut bench = Bench::with_packet_time(30);
+        let counts: Vec<usize> = (0..6)
+            .map(|_| {
+                let mut at_tick = 0;
+                let mut wire = |_: &[u8]| {
+                    at_tick += 1;
+                    true
+                };
+                bench
+                    .outgoing
+                    .tick(&bench.plan, None, &mut wire, 1, &mut Vec::new());
+                let before = at_tick;
+                let mut later = 0;
+                let mut wire = |_: &[u8]| {
+                    later += 1;
+                    true
+                };
+                bench
+                    .outgoing
+                    .half_tick(&bench.plan, &mut wire, 1, &mut Vec::new());
+                before * 10 + later
+            })
+            .collect();
+        assert_eq!(counts, [0, 10, 1, 0, 10, 1]);
+    }
+
+    #[test]
+    fn a_play_is_over_when_its_last_sample_has_left() {
+        let mut bench = Bench::with_packet_time(60);
+        bench.play(5, vec![1000; 161]);
+        bench.run(2);
+        assert_eq!(bench.events, []);
+        bench.run(1);
+        let (play, completed) = (5, true);
+        assert_eq!(bench.events, [Event::PlayFinished { play, completed }]);
+        assert_eq!(bench.heard[160], 1000);
+        assert_eq!(bench.heard[161], 0);
+    }
+
+    #[test]
+    fn playing_waits_for_digits_and_goes_on_where_it_was() {
+        let mut bench = Bench::new(plan());
+        bench.play(5, (1..=3200).collect());
+        bench.run(2);
+        bench.send_digits("1");
+        bench.run(20);
+        let played: Vec<i16> = bench
+            .heard
+            .into_iter()
+            .filter(|sample| *sample != 0)
+            .collect();
+        let expected: Vec<i16> = (1..=3200).take(played.len()).collect();
+        assert_eq!(played, expected);
+        assert!(played.len() < 20 * 160);
+        assert_eq!(bench.events, [Event::DtmfSent("1".into())]);
+        assert_eq!(bench.orders_ended, 1);
+    }
+
+    #[test]
+    fn digits_that_can_no_longer_be_sent_are_dropped() {
+        let mut bench = Bench::new(plan());
+        bench.send_digits("1");
+        bench.send_digits("2");
+        bench.run(1);
+        bench.plan.event_send = None;
+        bench.run(10);
+        assert_eq!(bench.orders_ended, 2);
+        assert_eq!(bench.events, []);
+        assert_eq!(bench.packets.last().unwrap().0.payload_type, 0);
+    }
+
+    #[test]
+    fn time_passes_on_hold_and_nothing_else_does() {
+        let mut bench = Bench::new(plan());
+        bench.run(1);
+        bench.plan.sends = false;
+        bench.play(5, vec![1000; 160]);
+        bench.run(50);
+        assert_eq!(bench.packets.len(), 1);
+        bench.plan.sends = true;
+        bench.run(1);
+        let (header, payload) = &bench.packets[1];
+        assert!(header.marker);
+        assert_eq!(header.timestamp, START + 51 * 160);
+        assert_ne!(payload[0], 0xff);
+    }
+
+    #[test]
+    fn what_the_system_refuses_is_counted_apart() {
+        let mut outgoing = Outgoing::new(7, 0, 0);
+        let mut wire = |_: &[u8]| false;
+        outgoing.tick(&plan(), None, &mut wire, 1, &mut Vec::new());
+        let counts = outgoing.counts();
+        assert_eq!((counts.packets, counts.bytes, counts.errors), (0, 0, 1));
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Ticks(usize),
+        PacketTime(u32),
+        Hold(bool),
+        Events(bool),
+        Play(usize),
+        Stop,
+        Digits,
+        Pass(u32),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            (1..20usize).prop_map(Step::Ticks),
+            prop::sample::select(vec![10, 20, 30, 40, 60]).prop_map(Step::PacketTime),
+            any::<bool>().prop_map(Step::Hold),
+            any::<bool>().prop_map(Step::Events),
+            (1..2000usize).prop_map(Step::Play),
+            Just(Step::Stop),
+            Just(Step::Digits),
+            (1..10u32).prop_map(Step::Pass),
+        ];
+        prop::collection::vec(step, 1..40)
+    }
+
+    impl Bench {
+        fn apply(&mut self, step: Step) {
+            let packets = &mut self.packets;
+            let mut wire = |datagram: &[u8]| {
+                let packet = parse(datagram).unwrap();
+                packets.push((packet.header, packet.payload.to_vec()));
+                true
+            };
+            match step {
+                Step::Ticks(ticks) => self.run(ticks),
+                Step::PacketTime(ms) => {
+                    self.outgoing.flush(&self.plan, &mut wire);
+                    self.plan.packet_time = PacketTime::from_ms(ms).unwrap();
+                }
+                Step::Hold(hold) => {
+                    self.outgoing.flush(&self.plan, &mut wire);
+                    self.plan.sends = !hold;
+                }
+                Step::Events(agreed) => self.plan.event_send = agreed.then_some(101),
+                Step::Play(length) => self.play(9, vec![500; length]),
+                Step::Stop => drop(self.outgoing.stop_playing()),
+                Step::Digits => self.send_digits("12"),
+                Step::Pass(ticks) => {
+                    self.outgoing.flush(&self.plan, &mut wire);
+                    self.outgoing.pass(ticks);
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_ordered_audio_never_overlaps_and_no_sequence_number_is_left_out(
+            steps in steps()
+        ) {
+            let mut bench = Bench::new(plan());
+            for step in steps {
+                bench.apply(step);
+            }
+            for pair in bench.packets.windows(2) {
+                prop_assert_eq!(pair[1].0.sequence, pair[0].0.sequence.wrapping_add(1));
+            }
+            let is_audio = |packet: &&(RtpHeader, Vec<u8>)| packet.0.payload_type == 0;
+            let audio: Vec<_> = bench.packets.iter().filter(is_audio).collect();
+            for pair in audio.windows(2) {
+                let end = pair[0].0.timestamp.wrapping_add(pair[0].1.len() as u32);
+                let pause = pair[1].0.timestamp.wrapping_sub(end);
+                prop_assert!(pause < 1 << 20 && pause % 80 == 0, "{}", pause);
+                prop_assert!(pair[1].1.len() <= 480);
+            }
+        }
+    }
+}

@@ -444,3 +444,314 @@ impl Session {
         report
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::EventQueue;
+    use crate::graph::prompt::Prompt;
+    use crate::io::disk::Disk;
+    use crate::rtp::packet::{RtpHeader, write_header};
+    use crate::rtp::rtcp::RtcpPacket;
+    use crate::rtp::telephone_event::EventSender;
+    use crate::stream::plan::tests::plan;
+    use proptest::prelude::*;
+
+    const TICK_US: u64 = 20_000;
+
+    /// A wire that keeps what is sent.
+    #[derive(Default)]
+    struct Kept(Vec<(Port, Vec<u8>, SocketAddr)>);
+
+    impl Wire for Kept {
+        fn send(&mut self, port: Port, datagram: &[u8], destination: SocketAddr) -> bool {
+            self.0.push((port, datagram.to_vec(), destination));
+            true
+        }
+    }
+
+    struct Bench {
+        session: Session,
+        shared: Arc<StreamShared>,
+        wire: Kept,
+        batch: Vec<(StreamId, Event)>,
+        now_us: u64,
+        disk: DiskOrders,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let events = Arc::new(EventQueue::new().unwrap());
+            let (_, disk) = Disk::start(events).unwrap();
+            let shared = Arc::new(StreamShared::default());
+            let origin = Origin {
+                ssrc: 7,
+                sequence: 100,
+                timestamp: 1000,
+                seed: 3,
+                cname: "name".into(),
+            };
+            Self {
+                session: Session::new(1, shared.clone(), &origin),
+                shared,
+                wire: Kept::default(),
+                batch: Vec::new(),
+                now_us: 0,
+                disk,
+            }
+        }
+
+        fn split(&mut self) -> (&mut Session, Surroundings<'_, Kept>) {
+            let around = Surroundings {
+                now_us: self.now_us,
+                unix_ns: 1_700_000_000_000_000_000 + self.now_us * 1000,
+                wire: &mut self.wire,
+                batch: &mut self.batch,
+                disk: &self.disk,
+            };
+            (&mut self.session, around)
+        }
+
+        fn obey(&mut self, order: Order) {
+            let (session, mut around) = self.split();
+            session.obey(order, &mut around);
+        }
+
+        fn ticks(&mut self, ticks: usize) {
+            for _ in 0..ticks {
+                let (session, mut around) = self.split();
+                session.tick(&mut around);
+                session.half_tick(&mut around);
+                self.now_us += TICK_US;
+            }
+        }
+
+        fn receive(&mut self, port: Port, datagram: &[u8], source: &str) {
+            let (session, mut around) = self.split();
+            session.receive(port, datagram, source.parse().unwrap(), &mut around);
+        }
+
+        fn figures(&self) -> StatisticsReport {
+            self.session.figures(self.now_us)
+        }
+
+        fn sent_from(&self, port: Port) -> Vec<SocketAddr> {
+            let from_port = self.wire.0.iter().filter(|(from, ..)| *from == port);
+            from_port.map(|(.., destination)| *destination).collect()
+        }
+    }
+
+    fn packet(payload_type: u8, sequence: u16) -> Vec<u8> {
+        let header = RtpHeader {
+            marker: false,
+            payload_type,
+            sequence,
+            timestamp: u32::from(sequence) * 160,
+            ssrc: 9,
+        };
+        let mut datagram = vec![0x55; 172];
+        write_header(&header, &mut datagram);
+        datagram
+    }
+
+    fn prompt(length: usize) -> Play {
+        Play {
+            id: 5,
+            prompts: vec![Arc::new(Prompt::new(vec![1000; length]).unwrap())],
+            looped: false,
+        }
+    }
+
+    #[test]
+    fn before_it_is_configured_a_stream_is_silent_and_deaf() {
+        let mut bench = Bench::new();
+        bench.receive(Port::Rtp, &packet(0, 1), "127.0.0.1:4000");
+        bench.ticks(500);
+        assert_eq!(bench.wire.0, []);
+        assert_eq!(bench.figures().discarded_source, 1);
+        assert_eq!(bench.batch, []);
+    }
+
+    #[test]
+    fn rtp_goes_where_it_came_from_only_when_the_peer_may_sit_behind_a_nat() {
+        for (symmetric, expected) in [(false, "127.0.0.1:4000"), (true, "127.0.0.1:5000")] {
+            let mut bench = Bench::new();
+            bench.obey(Order::Configure(Plan {
+                symmetric,
+                ..plan()
+            }));
+            bench.receive(Port::Rtp, &packet(0, 1), "127.0.0.1:5000");
+            bench.ticks(1);
+            assert_eq!(bench.sent_from(Port::Rtp), [expected.parse().unwrap()]);
+            assert_eq!(bench.batch.len(), usize::from(symmetric));
+        }
+    }
+
+    #[test]
+    fn reports_go_to_the_rtcp_port_or_share_the_rtp_port() {
+        let mut bench = Bench::new();
+        bench.obey(Order::Configure(plan()));
+        bench.ticks(500);
+        let reports = bench.sent_from(Port::Rtcp);
+        assert!((1..=5).contains(&reports.len()));
+        assert_eq!(reports[0], plan().remote_rtcp);
+        let mut muxed = Bench::new();
+        muxed.obey(Order::Configure(Plan {
+            rtcp_mux: true,
+            ..plan()
+        }));
+        muxed.ticks(500);
+        assert_eq!(muxed.sent_from(Port::Rtcp), []);
+        assert!(muxed.sent_from(Port::Rtp).len() > 500);
+    }
+
+    #[test]
+    fn rtcp_on_the_rtp_port_counts_only_where_both_are_muxed() {
+        for rtcp_mux in [false, true] {
+            let mut bench = Bench::new();
+            bench.obey(Order::Configure(Plan { rtcp_mux, ..plan() }));
+            bench.receive(Port::Rtp, &packet(0, 1), "127.0.0.1:4000");
+            let receiver_report = [0x80, 201, 0, 1, 0, 0, 0, 9];
+            bench.receive(Port::Rtp, &receiver_report, "127.0.0.1:4000");
+            assert_eq!(bench.figures().discarded_invalid, u64::from(!rtcp_mux));
+        }
+    }
+
+    #[test]
+    fn nothing_at_all_goes_to_a_peer_that_named_no_address() {
+        let mut bench = Bench::new();
+        let nowhere = Plan {
+            remote_rtp: "0.0.0.0:4000".parse().unwrap(),
+            remote_rtcp: "0.0.0.0:4001".parse().unwrap(),
+            ..plan()
+        };
+        let local = "127.0.0.1".parse().unwrap();
+        bench.obey(Order::Configure(nowhere.check(local).unwrap()));
+        bench.ticks(1000);
+        assert_eq!(bench.wire.0, []);
+    }
+
+    #[test]
+    fn a_stream_that_ends_says_goodbye_and_tells_what_was_cut_off() {
+        let mut bench = Bench::new();
+        bench.obey(Order::Configure(plan()));
+        bench.obey(Order::Play(prompt(10_000)));
+        bench.ticks(3);
+        let Bench {
+            session,
+            shared,
+            mut wire,
+            mut batch,
+            now_us,
+            disk,
+        } = bench;
+        let last = session.close(&mut Surroundings {
+            now_us,
+            unix_ns: 0,
+            wire: &mut wire,
+            batch: &mut batch,
+            disk: &disk,
+        });
+        let (play, completed) = (5, false);
+        assert_eq!(batch, [(1, Event::PlayFinished { play, completed })]);
+        assert_eq!((last.packets_sent, shared.statistics()), (3, last));
+        assert!(shared.is_closed());
+        let (port, goodbye, _) = wire.0.last().unwrap();
+        let packets: Vec<RtcpPacket> = rtcp::parse(goodbye).unwrap().collect();
+        assert_eq!(*port, Port::Rtcp);
+        assert!(matches!(packets.last(), Some(RtcpPacket::Goodbye { .. })));
+    }
+
+    #[test]
+    fn a_stream_that_never_sent_says_no_goodbye() {
+        let mut bench = Bench::new();
+        bench.obey(Order::Configure(plan()));
+        let Bench {
+            session,
+            mut wire,
+            mut batch,
+            disk,
+            ..
+        } = bench;
+        session.close(&mut Surroundings {
+            now_us: 0,
+            unix_ns: 0,
+            wire: &mut wire,
+            batch: &mut batch,
+            disk: &disk,
+        });
+        assert_eq!(wire.0, []);
+    }
+
+    #[test]
+    fn a_recording_has_a_frame_for_each_tick_run_or_given_up() {
+        let mut bench = Bench::new();
+        let (recorder, mut ring) = Recorder::new();
+        bench.obey(Order::Configure(plan()));
+        bench.obey(Order::StartRecording(4, recorder));
+        bench.obey(Order::Play(prompt(160)));
+        bench.ticks(2);
+        let (session, mut around) = bench.split();
+        session.skip(3, &mut around);
+        bench.ticks(1);
+        let samples = ring.slots();
+        let recorded: Vec<i16> = ring.read_chunk(samples).unwrap().into_iter().collect();
+        assert_eq!(recorded.len(), 6 * 160);
+        assert_eq!((recorded[159], recorded[160]), (1000, 0));
+        let last = bench.wire.0.iter().rfind(|(port, ..)| *port == Port::Rtp);
+        let header = parse(&last.unwrap().1).unwrap().header;
+        assert!(header.marker);
+        assert_eq!(header.timestamp, 1000 + 5 * 160);
+    }
+
+    #[test]
+    fn a_place_for_digits_is_given_back_when_they_are_sent() {
+        let mut bench = Bench::new();
+        bench.obey(Order::Configure(plan()));
+        while bench.shared.enter_digits() {}
+        let mut sender = EventSender::new();
+        sender.send("1", 40, 40).unwrap();
+        let digits = "1".to_owned();
+        bench.obey(Order::SendDigits(DigitOrder { digits, sender }));
+        bench.ticks(10);
+        assert!(bench.shared.enter_digits());
+        assert!(!bench.shared.enter_digits());
+    }
+
+    #[test]
+    fn figures_are_shown_five_ticks_after_they_were_made_at_the_latest() {
+        let mut bench = Bench::new();
+        bench.obey(Order::Configure(plan()));
+        bench.ticks(4);
+        assert_eq!(bench.shared.statistics().packets_sent, 0);
+        bench.ticks(1);
+        assert_eq!(bench.shared.statistics().packets_sent, 5);
+    }
+
+    proptest! {
+        #[test]
+        fn no_datagrams_make_a_stream_panic_or_answer_a_stranger(
+            muxed: bool, symmetric: bool,
+            datagrams in prop::collection::vec(
+                (any::<bool>(), any::<bool>(), prop_oneof![
+                    prop::collection::vec(any::<u8>(), 0..300),
+                    (prop::sample::select(vec![0u8, 96, 13, 72]), any::<u16>())
+                        .prop_map(|(kind, sequence)| packet(kind, sequence)),
+                    prop::collection::vec(any::<u8>(), 6..80)
+                        .prop_map(|tail| [&[0x81, 200, 0, 12][..], &tail].concat()),
+                ]), 0..60),
+        ) {
+            let mut bench = Bench::new();
+            bench.obey(Order::Configure(Plan { rtcp_mux: muxed, symmetric, ..plan() }));
+            bench.receive(Port::Rtp, &packet(0, 1), "127.0.0.1:4000");
+            for (is_rtp, is_peer, datagram) in datagrams {
+                let port = if is_rtp { Port::Rtp } else { Port::Rtcp };
+                let source = if is_peer { "127.0.0.1:4000" } else { "10.0.0.1:4000" };
+                bench.receive(port, &datagram, source);
+                bench.ticks(20);
+            }
+            let peer = plan().remote_rtp.ip();
+            prop_assert!(bench.wire.0.iter().all(|(.., to)| to.ip() == peer));
+        }
+    }
+}

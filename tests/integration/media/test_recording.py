@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import resource
 
 import numpy as np
 import pytest
@@ -222,3 +223,34 @@ def test_stopping_without_a_recording_does_nothing(run, party):
         assert near.all(RecordingFinished) == near.all(RecordingFailed) == []
 
     run(scenario)
+
+
+@pytest.fixture
+def small_files():
+    """No file can grow beyond 16 KiB: a second of sound."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16 << 10, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.usefixtures("small_files")
+def test_a_disk_that_is_full_ends_the_recording_and_not_the_call(run, party, tmp_path):
+    path = tmp_path / "call.wav"
+
+    async def scenario(engine):
+        near, far = party(engine), party(engine)
+        near.talk_to(far)
+        near.stream.start_recording(path)
+        failed = await near.hear(RecordingFailed)
+        await near.receive_more(10)
+        near.stream.start_recording(tmp_path / "next.wav")
+        near.stream.stop_recording()
+        await near.hear(RecordingFinished)
+        return failed
+
+    failed = run(scenario)
+    assert failed.path == path
+    assert failed.kept == path.with_name("call.wav.part")
+    assert 0 < len(read_wav(failed.kept).channel()) <= 8 << 10
+    assert not path.exists()
