@@ -66,11 +66,11 @@ def next_due() -> sa.Select[Any]:
 
 
 def settle() -> sa.Update:
-    """Write down how an attempt of ``delivery`` under ``claim`` went."""
+    """Write down how an attempt of ``delivery`` under ``claim`` went, once."""
     this = (deliveries.c.id == _text("delivery")) & (deliveries.c.claims == _number("claim"))
     return (
         sa.update(deliveries)
-        .where(this, deliveries.c.settled_at.is_(None))
+        .where(this, deliveries.c.claimed_by.is_not(None), deliveries.c.settled_at.is_(None))
         .values(
             status=_text("new_status"),
             due_at=_number("new_due_at"),
