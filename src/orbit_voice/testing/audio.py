@@ -51,6 +51,16 @@ class Gap(NamedTuple):
     length: int
 
 
+class Match(NamedTuple):
+    """Where a sound was found: first sample, and how alike both are, 0.0-1.0.
+
+    Above 0.9 it is the same recording, once more through G.711; below 0.3 it is another.
+    """
+
+    start: int
+    likeness: float
+
+
 @dataclass(frozen=True, slots=True)
 class Wav:
     """Contents of a WAV file.
@@ -139,6 +149,29 @@ def level_db(samples: Samples) -> float:
     if not len(samples):
         return _QUIETEST_DB
     return _decibels(2 * float(np.mean((samples.astype(np.float64) / FULL_SCALE) ** 2)))
+
+
+def find_sound(sound: Samples, within: Samples) -> Match:
+    """Find the place in ``within`` that is most like ``sound``, whatever the volume of either.
+
+    Args:
+        sound: What to look for; not silent, not longer than ``within``.
+        within: Where to look.
+
+    Raises:
+        ValueError: ``sound`` is silent or too long.
+    """
+    if not np.any(sound) or len(sound) > len(within):
+        raise ValueError("the sound is silent, or longer than where to look for it")
+    needle, hay = sound.astype(np.float64), within.astype(np.float64)
+    size = len(hay) + len(needle)
+    products = np.fft.irfft(np.fft.rfft(hay, size) * np.conj(np.fft.rfft(needle, size)), size)
+    energies = np.concatenate([[0.0], np.cumsum(hay**2)])
+    places = len(hay) - len(needle) + 1
+    energy = energies[len(needle) :] - energies[:places]
+    likeness = products[:places] / np.sqrt(np.maximum(energy, 1.0) * float(needle @ needle))
+    start = int(np.argmax(likeness))
+    return Match(start, float(np.clip(likeness[start], 0.0, 1.0)))
 
 
 def audible(samples: Samples, *, silence_db: float = SILENCE_DB) -> Samples:

@@ -34,8 +34,9 @@ from orbit_voice.testing.transcript import PATIENCE_S, Moment, Transcript
 
 MAX_LEGS: Final = 10_000
 """Legs remembered; older ones are forgotten, and go on living."""
-MEDIA_PORTS: Final = (40_000, 44_999)
-"""Where simulated parties take RTP ports; what others have taken is passed over."""
+MEDIA_PORTS: Final = (30_000, 32_767)
+"""Where simulated parties take RTP ports: above those of a server with defaults, below those that
+Linux gives away as ephemeral. What others have taken is passed over."""
 PRODUCT: Final = "orbit-voice-test-kit"
 RING_PATIENCE_S: Final = 120.0
 """How long an outbound leg waits for its answer before it stops to act, seconds."""

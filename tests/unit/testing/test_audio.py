@@ -11,6 +11,7 @@ from orbit_voice.testing.audio import (
     Gap,
     audible,
     dominant_tone,
+    find_sound,
     gaps,
     level_db,
     make_tone,
@@ -104,3 +105,33 @@ def test_one_tone_is_measured_among_others():
     assert tone_level_db(both, 1000) == pytest.approx(-10, abs=0.1)
     assert tone_level_db(both, 700) < -60
     assert tone_level_db(both[:0], 440) == -120
+
+
+def test_a_sound_is_found_where_it_is_whatever_its_volume():
+    noise = np.random.default_rng(2).normal(0, 1000, 24_000).astype(np.int16)
+    match = find_sound(noise[8000:12_000] // 4, noise)
+    assert match.start == 8000
+    assert match.likeness > 0.999
+
+
+def test_a_sound_is_found_among_others():
+    random = np.random.default_rng(3)
+    sound = random.normal(0, 1000, 8000).astype(np.int16)
+    within = random.normal(0, 500, 24_000).astype(np.int16)
+    within[10_000:18_000] += sound
+    match = find_sound(sound, within)
+    assert match.start == 10_000
+    assert 0.85 < match.likeness < 0.95
+
+
+def test_a_sound_that_is_not_there_is_like_nothing():
+    random = np.random.default_rng(4)
+    sound, within = (random.normal(0, 1000, size).astype(np.int16) for size in (8000, 24_000))
+    assert find_sound(sound, within).likeness < 0.1
+    assert find_sound(sound, np.zeros(24_000, np.int16)).likeness == 0
+
+
+@pytest.mark.parametrize(("sound", "within"), [(0, 100), (1, 10)])
+def test_silence_cannot_be_looked_for_nor_can_what_is_too_long(sound, within):
+    with pytest.raises(ValueError, match="silent, or longer"):
+        find_sound(np.full(50, sound, np.int16), np.ones(within, np.int16))

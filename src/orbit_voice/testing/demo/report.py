@@ -1,0 +1,143 @@
+"""What the demo shows once its call is over."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from orbit_voice.media.statistics import StreamStatistics
+from orbit_voice.testing.audio import TELEPHONE_RATE_HZ, Samples, audible, find_sound, read_wav
+from orbit_voice.testing.demo.client import Json
+from orbit_voice.testing.demo.screen import Screen
+from orbit_voice.testing.demo.stage import OUR_NUMBER, Stage
+from orbit_voice.testing.demo.steps import StepMissedError
+
+SAME_SOUND: Final = 0.8
+"""Two recordings of one sentence, made at both ends of the call, are at least this alike."""
+SHORTEST_SPEECH_S: Final = 2.0
+"""The sentence takes longer."""
+_LENGTH_TOLERANCE_S: Final = 0.5
+"""By how much a recording may differ from the call's length: the API rounds that to seconds, and
+media and signalling end some milliseconds apart."""
+_ARROW_WIDTH: Final = 40
+
+
+def show_ladder(screen: Screen, messages: list[Json]) -> None:
+    """Print the SIP messages of a call as a ladder."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("ms", justify="right", style="dim")
+    table.add_column(f"{'server':<{_ARROW_WIDTH - 7}}carrier", no_wrap=True)
+    first = datetime.fromisoformat(messages[0]["at"]) if messages else None
+    for message in messages:
+        assert first is not None
+        elapsed = datetime.fromisoformat(message["at"]) - first
+        table.add_row(f"{elapsed.total_seconds() * 1000:.0f}", _arrow(message))
+    screen.show(table)
+
+
+def show_media(screen: Screen, call: Json, at_anna: StreamStatistics) -> None:
+    """Print the media of a call in figures, as both ends counted it."""
+    media = call["media"] or {}
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for name, justify in (("media", "left"), ("at the server", "right"), ("at Anna's", "right")):
+        table.add_column(name, justify="right" if justify == "right" else "left")
+    table.add_row("codec", str(media.get("codec")), str(media.get("codec")))
+    for name in ("packets_sent", "packets_received", "loss_percent", "jitter_ms", "rtt_ms", "mos"):
+        ours, theirs = media.get(name), getattr(at_anna, name)
+        table.add_row(name.replace("_", " "), _figure(ours), _figure(theirs))
+    screen.show(table)
+
+
+def check_recording(stage: Stage, call: Json, recording: bytes, *, heard: Samples) -> None:
+    """Look whether the recording has the length of the call, and the sentence that Anna heard.
+
+    Args:
+        stage: For its screen and its server's data directory.
+        call: The call; it is over.
+        recording: The WAV file that the API gave out.
+        heard: What Anna's phone recorded on its own.
+
+    Raises:
+        StepMissedError: It has not.
+    """
+    path = recording_file(stage.server.data_dir, call["recording"]["id"])
+    if path.read_bytes() != recording:
+        raise StepMissedError("The API gave out another recording than the one on disk.")
+    recorded = read_wav(path)
+    stage.screen.check(f"recording of {recorded.duration_s:.2f} s", str(path))
+    if abs(recorded.duration_s - call["duration_seconds"]) > 1 + _LENGTH_TOLERANCE_S:
+        raise StepMissedError(
+            f"The recording lasts {recorded.duration_s:.2f} s, the call "
+            f"{call['duration_seconds']} s."
+        )
+    _check_speech(stage.screen, recorded.channel(), heard)
+
+
+def recording_file(data_dir: Path, recording_id: str) -> Path:
+    """Return where a recording lies.
+
+    Raises:
+        StepMissedError: Nowhere.
+    """
+    found = list((data_dir / "recordings").rglob(f"{recording_id}.wav"))
+    if not found:
+        raise StepMissedError(f"There is no file of the recording {recording_id}.")
+    return found[0]
+
+
+def show_how_to_call_in(stage: Stage) -> None:
+    """Say how to reach the server with a softphone."""
+    stage.screen.chapter("Call in yourself")
+    stage.screen.show(
+        f"With any softphone on this machine (baresip, Linphone, MicroSIP …), no account needed, "
+        f"call\n[bold]sip:{OUR_NUMBER}@{stage.server.sip_address}[/]\n"
+        f"while the server is up: run the demo with [bold]--keep[/]. It answers, greets you, and "
+        f"shows the keys you press.\n"
+        f"REST [bold]{stage.server.base_url}[/]  key [bold]{stage.server.api_key}[/]  "
+        f"reference [bold]{stage.server.base_url}/docs[/]"
+    )
+
+
+def _check_speech(screen: Screen, recorded: Samples, heard: Samples) -> None:
+    """Compare what both ends recorded: the first seconds of speech, found in the other's file."""
+    speech = audible(heard)
+    length_s = len(speech) / TELEPHONE_RATE_HZ
+    if length_s < SHORTEST_SPEECH_S:
+        raise StepMissedError(f"Anna's phone heard only {length_s:.1f} s of sound.")
+    screen.check(f"Anna's phone heard {length_s:.1f} s of speech")
+    sample = speech[: round(SHORTEST_SPEECH_S * TELEPHONE_RATE_HZ)]
+    match = find_sound(sample, recorded)
+    if match.likeness < SAME_SOUND:
+        raise StepMissedError(
+            f"What Anna heard is not in the recording (likeness {match.likeness:.2f})."
+        )
+    begin_s = match.start / TELEPHONE_RATE_HZ
+    screen.check(
+        f"the sentence is in the recording from second {begin_s:.2f} on",
+        f"likeness {match.likeness:.3f}",
+    )
+
+
+def _arrow(message: Json) -> Text:
+    """Return one message as an arrow between the two columns."""
+    what = _in_short(message["summary"]).center(_ARROW_WIDTH - 6, "─")
+    if message["direction"] == "sent":
+        return Text(f"│──{what}─▶│", "cyan")
+    return Text(f"│◀─{what}──│", "green")
+
+
+def _in_short(summary: str) -> str:
+    """Return a start line as people name it: ``INVITE``, ``200 OK``."""
+    version, _, rest = summary.partition(" ")
+    return f" {rest if version == 'SIP/2.0' else version} "
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.2f}".removesuffix(".00")
