@@ -128,6 +128,8 @@ class HttpClient:
     ) -> AsyncIterator[httpcore.Response]:
         target = parse_target(url)
         common = {"Host": target.authority, "Accept": "*/*", "Accept-Encoding": "identity"}
+        if body is not None:
+            common["Content-Length"] = str(len(body))
         request = httpcore.Request(
             method,
             _url_of(target),

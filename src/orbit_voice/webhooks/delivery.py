@@ -17,6 +17,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Set
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Final, Self
@@ -158,7 +159,7 @@ class WebhookDelivery:
             now = self._clock()
             self._take_notice(now)
             wanted = {} if self._stopping else self._lanes.plan(now)
-            settlements = tuple(self._settlements)
+            settlements = self._under_newest_claims()
             if not wanted and not settlements:
                 return
             exchange = await self._outbox.exchange(settlements, wanted, now=now, lease_s=LEASE_S)
@@ -167,6 +168,10 @@ class WebhookDelivery:
                 self._claims.pop(settlement.delivery_id, None)
             self._start(exchange.deliveries)
             self._note_due(exchange, now)
+
+    def _under_newest_claims(self) -> tuple[Settlement, ...]:
+        """Return what is to be settled; what was claimed anew meanwhile, under the new claim."""
+        return tuple(replace(one, claim=self._claims[one.delivery_id]) for one in self._settlements)
 
     def _take_notice(self, now: datetime) -> None:
         while self._notified:
@@ -229,8 +234,7 @@ class WebhookDelivery:
         return Attempt(http_status=answer.status, excerpt=answer.excerpt)
 
     def _record(self, delivery: Delivery, attempt: Attempt, took_s: float) -> None:
-        claim = self._claims[delivery.id]
-        settlement = settle(delivery, attempt, claim=claim, at=self._clock())
+        settlement = settle(delivery, attempt, at=self._clock())
         self._settlements.append(settlement)
         self._outcomes.count(settlement)
         _log.log(
@@ -260,7 +264,8 @@ class WebhookDelivery:
         """Settle what ended last, and give back the rest."""
         now = self._clock()
         try:
-            await self._outbox.exchange(self._settlements, {}, now=now, lease_s=LEASE_S)
+            settlements = self._under_newest_claims()
+            await self._outbox.exchange(settlements, {}, now=now, lease_s=LEASE_S)
             await self._outbox.release(now)
         except OrbitError as error:
             _log.warning("webhooks.not_settled", error=repr(error))

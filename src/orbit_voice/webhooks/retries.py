@@ -40,19 +40,18 @@ class Attempt:
         return self.http_status is not None and 200 <= self.http_status < 300
 
 
-def settle(delivery: Delivery, attempt: Attempt, *, claim: int, at: datetime) -> Settlement:
+def settle(delivery: Delivery, attempt: Attempt, *, at: datetime) -> Settlement:
     """Return what to write down of ``attempt``.
 
     Args:
         delivery: As claimed, with the attempts before this one.
         attempt: How it ended.
-        claim: The newest claim under which we hold it.
         at: When it ended, UTC.
     """
     status, due_at = _decide(delivery.attempts, attempt, at)
     return Settlement(
         delivery_id=delivery.id,
-        claim=claim,
+        claim=delivery.claim,
         status=status,
         due_at=due_at,
         at=at,
