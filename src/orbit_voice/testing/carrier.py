@@ -41,7 +41,7 @@ class CarrierSimulator(SimulatedUserAgent):
         tone_hz: The tone its numbers play where they are told no other sound; None: silence.
         records: Whether every leg is recorded, both sides mixed.
         random: Source of its session ids.
-        on_moment: Called with every moment of every leg, as it happens.
+        on_moment: Called with every moment of the carrier and of every leg, as it happens.
 
     Attributes:
         dial_plan: As given; numbers may be added at any time.
@@ -120,6 +120,7 @@ class CarrierSimulator(SimulatedUserAgent):
         self._enter(session.request)
         demand = None if self._guard is None else self._guard.check(session.request)
         if demand is not None:
+            self.transcript.note("challenged", demand.status)
             session.reject(demand.status, headers=demand.headers)
         return demand is None
 

@@ -66,6 +66,7 @@ class DigestGuard:
         qop: Whether ``qop="auth"`` is asked for; False is RFC 2069.
         proxy: Whether to ask as a proxy does, with 407.
         uses_per_nonce: After so many requests a nonce is stale; None: never.
+        stale_times: How often good credentials are called stale before any pass.
 
     Attributes:
         counts: What the guard has seen.
@@ -81,6 +82,7 @@ class DigestGuard:
         qop: bool = True,
         proxy: bool = False,
         uses_per_nonce: int | None = None,
+        stale_times: int = 0,
     ) -> None:
         self._passwords = dict(passwords)
         self._random = random
@@ -89,6 +91,7 @@ class DigestGuard:
         self._qop = qop
         self._proxy = proxy
         self._uses_per_nonce = uses_per_nonce
+        self._stale_left = stale_times
         self._last_counts: OrderedDict[str, int] = OrderedDict()
         self.counts = GuardCounts()
 
@@ -134,6 +137,9 @@ class DigestGuard:
         nonce = given.params.get("nonce") or ""
         last = self._last_counts.get(nonce)
         if last is None:
+            return False
+        if self._stale_left > 0:
+            self._stale_left -= 1
             return False
         count = last + 1
         if self._qop:

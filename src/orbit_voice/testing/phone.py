@@ -36,7 +36,7 @@ class SipPhone(SimulatedUserAgent):
         tone_hz: The tone it plays where it is told no other sound; None: silence.
         records: Whether every leg is recorded, both sides mixed.
         random: Source of its session ids.
-        on_moment: Called with every moment of every leg, as it happens.
+        on_moment: Called with every moment of the phone and of every leg, as it happens.
 
     Attributes:
         behaviour: As given.

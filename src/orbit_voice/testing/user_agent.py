@@ -61,10 +61,11 @@ class SimulatedUserAgent:
             whole number, so that it joins where it repeats.
         records: Whether every leg is recorded, both sides mixed.
         random: Source of its session ids.
-        on_moment: Called with every moment of every leg, as it happens.
+        on_moment: Called with every moment of the party and of every leg, as it happens.
 
     Attributes:
         legs: The newest legs, oldest first.
+        transcript: What happened before there was a leg: who called, who was challenged.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class SimulatedUserAgent:
             MediaError: The media engine cannot start.
         """
         async with AsyncExitStack() as stack:
+            self.transcript = Transcript(self._on_moment)
             self._directory = Path(stack.enter_context(TemporaryDirectory(prefix="orbit-party-")))
             self._make_tone()
             self._engine = await stack.enter_async_context(
@@ -217,15 +219,19 @@ class SimulatedUserAgent:
         )
 
     def _is_heard(self, invite: Request) -> bool:
-        if not isinstance(self._choose(called_number(invite)), Ignore):
+        number = called_number(invite)
+        if not isinstance(self._choose(number), Ignore):
             return True
+        self.transcript.note("ignored", number)
         self._note_ignored(invite)
         return False
 
     def _receive(self, session: InboundSession) -> None:
+        number = called_number(session.request)
+        self.transcript.note("called", number)
         if not self._admit(session):
             return
-        behaviour = self._choose(called_number(session.request))
+        behaviour = self._choose(number)
         manner = behaviour if isinstance(behaviour, Answer) else Answer()
         try:
             leg = self._make_leg(InboundLeg, str(session.request.from_.uri), manner)

@@ -9,7 +9,13 @@ import pytest
 
 from orbit_voice.signaling.events import Cancelled, Rejected
 from orbit_voice.sip.digest import Credentials
-from orbit_voice.testing.audio import audible, tone_level_db
+from orbit_voice.testing.audio import (
+    TELEPHONE_RATE_HZ,
+    audible,
+    make_tone,
+    tone_level_db,
+    write_wav,
+)
 from orbit_voice.testing.behaviours import Answer, Ignore
 from orbit_voice.testing.carrier import CarrierSimulator
 from orbit_voice.testing.dial_plan import DialPlan
@@ -97,6 +103,49 @@ def test_a_number_may_send_digits_echo_them_and_hang_up(run):
     run(scenario())
 
 
+def test_early_media_is_heard_before_the_answer(run):
+    async def scenario():
+        async with CarrierSimulator(tone_hz=1000) as carrier, SipPhone() as phone:
+            leg = phone.call(carrier.uri("03"))
+            await leg.ringing()
+            await leg.answered()
+            leg.hangup()
+            assert "ringing 183" in " ".join(map(str, leg.transcript))
+            early = audible(await leg.recorded())
+            assert len(early) > 0.7 * TELEPHONE_RATE_HZ
+            assert abs(tone_level_db(early, 1000) + 10) < 0.5
+
+    run(scenario())
+
+
+def test_a_number_may_be_answered_without_ringing(run):
+    async def scenario():
+        async with CarrierSimulator() as carrier, SipPhone() as phone:
+            leg = phone.call(carrier.uri("08"))
+            await leg.answered()
+            assert not any(moment.what == "ringing" for moment in leg.transcript)
+
+    run(scenario())
+
+
+def test_a_number_plays_its_own_file(run, tmp_path):
+    sound = tmp_path / "sound.wav"
+    write_wav(sound, make_tone(700, 0.5))
+    plan = DialPlan({"1": Answer(sound=sound)})
+
+    async def scenario():
+        async with CarrierSimulator(plan, tone_hz=1000) as carrier, SipPhone() as phone:
+            leg = phone.call(carrier.uri("1"))
+            await leg.answered()
+            await leg.lasts(1.0)
+            leg.hangup()
+            heard = audible(await leg.recorded())
+            assert abs(tone_level_db(heard[:4000], 700) + 10) < 1
+            assert tone_level_db(heard[:4000], 1000) < -40
+
+    run(scenario())
+
+
 @pytest.mark.parametrize("number", ["10", "11"])
 def test_a_number_that_never_answers_is_given_up(run, number):
     async def scenario():
@@ -159,6 +208,24 @@ def test_good_credentials_let_a_call_pass(run, transport, options):
 
 
 def test_a_stale_nonce_is_replaced_without_a_second_call(run):
+    guarded = guard(stale_times=1)
+
+    async def scenario():
+        async with (
+            CarrierSimulator(guard=guarded) as carrier,
+            SipPhone(credentials=GOOD) as phone,
+        ):
+            await phone.call(carrier.uri("00")).answered()
+            assert (guarded.counts.challenged, guarded.counts.stale) == (1, 1)
+            told = [str(moment).partition(" s ")[2] for moment in carrier.transcript.moments]
+            assert told == ["called 00", "challenged 401"] * 2 + ["called 00"]
+            assert carrier.ledger.times_dialled() == 1
+            assert carrier.ledger.calls()[0].invites == 3
+
+    run(scenario())
+
+
+def test_a_carrier_that_calls_every_nonce_stale_is_given_up(run):
     guarded = guard(uses_per_nonce=0)
 
     async def scenario():
@@ -166,8 +233,7 @@ def test_a_stale_nonce_is_replaced_without_a_second_call(run):
             CarrierSimulator(guard=guarded) as carrier,
             SipPhone(credentials=GOOD) as phone,
         ):
-            end = await phone.call(carrier.uri("00")).ended()
-            assert end.status == 401
+            assert (await phone.call(carrier.uri("00")).ended()).status == 401
             assert guarded.counts.stale == 2  # the retry, and the one more that stale allows
             assert carrier.ledger.times_dialled() == 1
 
