@@ -134,18 +134,13 @@ impl PromptCache {
     ///
     /// [`PromptError`].
     pub fn load(&self, path: &Path) -> Result<Arc<Prompt>, PromptError> {
-        let key = Key::of(path, &std::fs::metadata(path)?);
-        if let Some(prompt) = self.lock().get(&key) {
+        // Before it is opened: opening a pipe waits until somebody writes to it.
+        let found = suitable(std::fs::metadata(path)?)?;
+        if let Some(prompt) = self.lock().get(&Key::of(path, &found)) {
             return Ok(prompt);
         }
         let mut file = File::open(path)?;
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(PromptError::Unsuitable("not a regular file"));
-        }
-        if metadata.len() > MAX_FILE_BYTES {
-            return Err(PromptError::Unsuitable("longer than 64 MiB"));
-        }
+        let metadata = suitable(file.metadata()?)?;
         let mut bytes = Vec::with_capacity(metadata.len() as usize);
         file.by_ref().take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
         let prompt = Arc::new(Prompt::from_wav(&bytes).map_err(PromptError::Wav)?);
@@ -164,10 +159,22 @@ impl PromptCache {
     }
 }
 
+/// Refuse what is not a file, or too long.
+fn suitable(metadata: Metadata) -> Result<Metadata, PromptError> {
+    if !metadata.is_file() {
+        return Err(PromptError::Unsuitable("not a regular file"));
+    }
+    if metadata.len() > MAX_FILE_BYTES {
+        return Err(PromptError::Unsuitable("longer than 64 MiB"));
+    }
+    Ok(metadata)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::graph::wav;
+    use rustix::fs::{CWD, Mode, mkfifoat};
 
     fn write(path: &Path, samples: &[i16]) {
         let mut bytes = wav::header(2 * samples.len() as u64).to_vec();
@@ -230,5 +237,8 @@ mod tests {
             cache.load(Path::new("/dev/zero")),
             Err(PromptError::Unsuitable(_))
         ));
+        let pipe = folder.path().join("pipe");
+        mkfifoat(CWD, &pipe, Mode::RUSR).unwrap();
+        assert!(matches!(cache.load(&pipe), Err(PromptError::Unsuitable(_))));
     }
 }
