@@ -11,8 +11,8 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from orbit_voice.api.dependencies import Dependencies
-from orbit_voice.api.interfaces import Principal, Scope
 from orbit_voice.kit.errors import CallError, ErrorCode
+from orbit_voice.store.api_keys import ApiKey, Scope
 
 _KEY: Final = re.compile(r"[!-~]{1,256}")
 """Visible ASCII; what is longer is no key of ours and not worth a hash."""
@@ -24,17 +24,17 @@ class Client:
     """The API client behind a request whose key was accepted.
 
     Attributes:
-        principal: What the key stands for.
+        key: The key: whom it speaks for and what it may do.
         request: The request.
     """
 
-    principal: Principal
+    key: ApiKey
     request: Request
 
     @property
     def org_id(self) -> str:
         """The organization whose rows it sees."""
-        return self.principal.org_id
+        return self.key.org_id
 
     @property
     def dependencies(self) -> Dependencies:
@@ -52,32 +52,32 @@ def require(scope: Scope) -> Callable[[Request], Awaitable[Client]]:
     """Return a dependency that accepts requests whose key has ``scope``."""
 
     async def authenticate(request: Request) -> Client:
-        principal = await identify(request)
-        if scope not in principal.scopes:
+        key = await identify(request)
+        if scope not in key.scopes:
             raise CallError(
                 ErrorCode.INSUFFICIENT_PERMISSIONS,
                 f"The API key lacks the scope `{scope}`: use a key that has it.",
-                details={"expected": scope.value, "scopes": sorted(principal.scopes)},
+                details={"expected": scope.value, "scopes": sorted(key.scopes)},
             )
         check_ids(request)
-        return Client(principal, request)
+        return Client(key, request)
 
     return authenticate
 
 
-async def identify(request: Request) -> Principal:
-    """Return whom the request's key speaks for.
+async def identify(request: Request) -> ApiKey:
+    """Return what is known of the request's key.
 
     Raises:
         CallError: ``UNAUTHORIZED`` without a key, ``INVALID_API_KEY`` with one that is not ours.
     """
-    key = find_key(request)
-    if key is None:
+    text = find_key(request)
+    if text is None:
         raise CallError(ErrorCode.UNAUTHORIZED)
-    principal = await dependencies(request).keys.verify(key) if _KEY.fullmatch(key) else None
-    if principal is None:
+    key = await dependencies(request).api_keys.verify(text) if _KEY.fullmatch(text) else None
+    if key is None:
         raise CallError(ErrorCode.INVALID_API_KEY)
-    return principal
+    return key
 
 
 def find_key(request: Request) -> str | None:
@@ -101,9 +101,9 @@ def check_ids(request: Request) -> None:
             raise CallError(ErrorCode.NOT_FOUND)
 
 
-Reader: TypeAlias = Annotated[Client, Depends(require(Scope.VOICE_READ))]
+Reader: TypeAlias = Annotated[Client, Depends(require(Scope.READ))]
 """A client that may read."""
-Writer: TypeAlias = Annotated[Client, Depends(require(Scope.VOICE_WRITE))]
+Writer: TypeAlias = Annotated[Client, Depends(require(Scope.WRITE))]
 """A client that may make and change."""
 Admin: TypeAlias = Annotated[Client, Depends(require(Scope.ADMIN))]
 """A client that may manage keys."""

@@ -11,7 +11,6 @@ from orbit_voice.api import openapi
 from orbit_voice.api.auth import Client, Reader, Writer
 from orbit_voice.api.body import json_body, query
 from orbit_voice.api.envelope import JsonResponse, page, success
-from orbit_voice.api.interfaces import KeyMode
 from orbit_voice.api.links import base_url
 from orbit_voice.api.pagination import check_cursor
 from orbit_voice.api.schemas.call_answers import (
@@ -30,6 +29,7 @@ from orbit_voice.calls.orders import CallOrder
 from orbit_voice.calls.records import CallRecord, CallStatus, Direction
 from orbit_voice.kit.errors import CallError, ErrorCode
 from orbit_voice.kit.pages import Page
+from orbit_voice.store.api_keys import Mode
 
 router: Final = openapi.new_router("Calls")
 
@@ -177,7 +177,7 @@ async def guard_url(check: Awaitable[None], field: str, url: str, code: ErrorCod
 
 def _refuse_test_key(client: Client) -> None:
     """A test key's calls go to the carrier simulator; without one they must go nowhere."""
-    if client.principal.mode is KeyMode.TEST:
+    if client.key.mode is Mode.TEST:
         raise CallError(
             ErrorCode.INSUFFICIENT_PERMISSIONS,
             "This server has no carrier simulator for test keys, and a test key never calls over "

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from orbit_voice.api.interfaces import (
     ApiKeys,
     FlowLookup,
-    KeyVerifier,
     LiveCalls,
     Readiness,
     RecordingFiles,
@@ -29,8 +28,7 @@ class Dependencies:
         live: What only living calls know.
         trunks: Keeps trunks.
         numbers: Keeps numbers.
-        keys: Verifies API keys.
-        api_keys: Makes, lists and deletes API keys.
+        api_keys: Verifies, makes, lists and deletes API keys.
         recordings: Finds the audio of recordings.
         flows: Says which agents and IVR flows exist.
         check_url: Refuses URLs this server must not call.
@@ -45,7 +43,6 @@ class Dependencies:
     live: LiveCalls
     trunks: TrunkStore
     numbers: NumberStore
-    keys: KeyVerifier
     api_keys: ApiKeys
     recordings: RecordingFiles
     flows: FlowLookup

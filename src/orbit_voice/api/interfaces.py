@@ -8,81 +8,23 @@ composition root fills all of them into :class:`orbit_voice.api.dependencies.Dep
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from orbit_voice.kit.pages import Page
 from orbit_voice.signaling.trace import SipTraceEntry
-
-
-class Scope(StrEnum):
-    """What an API key may do. None implies another."""
-
-    VOICE_READ = "voice:read"
-    VOICE_WRITE = "voice:write"
-    ADMIN = "admin"
-
-
-class KeyMode(StrEnum):
-    """Where a key's calls go: to trunks, or to the built-in carrier simulator only."""
-
-    LIVE = "live"
-    TEST = "test"
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Whom an API key speaks for.
-
-    Attributes:
-        org_id: The organization whose rows the request sees.
-        key_id: The key itself, for the log.
-        scopes: What it may do.
-        mode: Where its calls go.
-    """
-
-    org_id: str
-    key_id: str
-    scopes: frozenset[Scope]
-    mode: KeyMode = KeyMode.LIVE
-
-
-class KeyVerifier(Protocol):
-    """Tells keys that are ours from others. Asked once per request, so it is quick."""
-
-    async def verify(self, clear_key: str) -> Principal | None:
-        """Return whom ``clear_key`` speaks for, or None when it is unknown or deleted."""
-
-
-@dataclass(frozen=True, slots=True)
-class ApiKey:
-    """An API key as it may be shown: never the key itself.
-
-    Attributes:
-        id: ``key_…``.
-        name: What the organization calls it.
-        prefix: The first characters of the key's text, to tell keys apart.
-        scopes: What it may do.
-        mode: Where its calls go.
-        created_at: When it was made.
-    """
-
-    id: str
-    name: str
-    prefix: str
-    scopes: frozenset[Scope]
-    mode: KeyMode
-    created_at: datetime
+from orbit_voice.store.api_keys import ApiKey, Mode, Scope
+from orbit_voice.store.recordings import RecordingFile
 
 
 class ApiKeys(Protocol):
     """Keeps an organization's API keys; of their text only a hash."""
 
+    async def verify(self, text: str) -> ApiKey | None:
+        """Return the key whose text this is, or None. Asked once per request, so it is quick."""
+
     async def create_key(
-        self, org_id: str, *, name: str, scopes: Collection[Scope], mode: KeyMode
+        self, org_id: str, name: str, *, mode: Mode, scopes: Collection[Scope], now: datetime
     ) -> tuple[ApiKey, str]:
         """Make a key; return it with its text, which nobody can read again."""
 
@@ -95,19 +37,6 @@ class ApiKeys(Protocol):
 
     async def delete_key(self, org_id: str, key_id: str) -> bool:
         """Delete a key, at once for every later request; return False when there is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordingFile:
-    """A finished recording on this machine's disk.
-
-    Attributes:
-        path: Absolute; a WAV file, whole from the moment it exists.
-        sha256: Hex digest of the file, its entity tag; None when it is not known.
-    """
-
-    path: Path
-    sha256: str | None = None
 
 
 class RecordingFiles(Protocol):

@@ -11,11 +11,12 @@ from orbit_voice.api import openapi
 from orbit_voice.api.auth import Admin
 from orbit_voice.api.body import json_body, query
 from orbit_voice.api.envelope import JsonResponse, page, success
-from orbit_voice.api.interfaces import KeyMode, Scope
 from orbit_voice.api.pagination import check_cursor
 from orbit_voice.api.schemas.common import Envelope, ListEnvelope, PageQuery
 from orbit_voice.api.schemas.keys import ApiKeyAnswer, CreateKey, NewApiKeyAnswer, show_key
+from orbit_voice.kit.clock import utc_now
 from orbit_voice.kit.errors import CallError, ErrorCode
+from orbit_voice.store.api_keys import Mode, Scope
 
 router: Final = openapi.new_router("API keys")
 
@@ -36,9 +37,10 @@ async def create_key(
     """Make an API key."""
     key, text = await client.dependencies.api_keys.create_key(
         client.org_id,
-        name=body.name,
+        body.name,
+        mode=Mode(body.mode),
         scopes=frozenset(map(Scope, body.scopes)),
-        mode=KeyMode(body.mode),
+        now=utc_now(),
     )
     return success(client.request, {**show_key(key), "key": text}, status=201)
 

@@ -13,15 +13,16 @@ from starlette.types import Scope as AsgiScope
 
 from orbit_voice.api import openapi
 from orbit_voice.api.auth import check_ids, dependencies, find_key, require
-from orbit_voice.api.interfaces import RecordingFile, Scope
 from orbit_voice.api.ranges import ByteRange, RangeNotSatisfiableError, select_range
 from orbit_voice.kit.errors import CallError, ErrorCode
+from orbit_voice.store.api_keys import Scope
+from orbit_voice.store.recordings import RecordingFile
 
 CHUNK_BYTES: Final = 65_536
 """Read and sent at once: four seconds of stereo, one socket buffer."""
 
 router: Final = openapi.new_router("Recordings")
-_read_with_key: Final = require(Scope.VOICE_READ)
+_read_with_key: Final = require(Scope.READ)
 
 
 def _operation() -> dict[str, Any]:

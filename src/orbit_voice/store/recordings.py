@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from orbit_voice.calls.records import Recording
+from orbit_voice.calls.records import Recording, RecordingStatus
 from orbit_voice.kit.pages import Page
 from orbit_voice.store.call_rows import read_recording
 from orbit_voice.store.database import Database
@@ -33,6 +34,19 @@ class KeptRecording:
     call_id: str
     created_at: datetime
     recording: Recording
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFile:
+    """A finished recording on this machine's disk.
+
+    Attributes:
+        path: Absolute; a WAV file, whole from the moment it exists.
+        sha256: Hex digest of the file, its entity tag; None when it is not known.
+    """
+
+    path: Path
+    sha256: str | None = None
 
 
 class Recordings:
@@ -81,6 +95,26 @@ class Recordings:
         return await self._database.write(
             lambda connection: _delete(connection, org_id, recording_id)
         )
+
+
+class RecordingFiles:
+    """Finds the audio of recordings.
+
+    Args:
+        recordings: Their rows.
+        directory: The data directory, which the rows' paths are relative to.
+    """
+
+    def __init__(self, recordings: Recordings, directory: Path) -> None:
+        self._recordings = recordings
+        self._directory = directory.absolute()
+
+    async def find_recording(self, org_id: str, recording_id: str) -> RecordingFile | None:
+        """Return where a recording of the organization lies; None until it is finished."""
+        kept = await self._recordings.get_recording(org_id, recording_id)
+        if kept is None or kept.recording.status is not RecordingStatus.COMPLETED:
+            return None
+        return RecordingFile(self._directory / kept.recording.path, kept.recording.sha256)
 
 
 def _delete(connection: sa.Connection, org_id: str, recording_id: str) -> bool:

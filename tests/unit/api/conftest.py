@@ -11,29 +11,31 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
 
 from orbit_voice.api.app import create_app
 from orbit_voice.api.dependencies import Dependencies
-from orbit_voice.api.interfaces import (
-    ApiKey,
-    KeyMode,
-    Principal,
-    RecordingFile,
-    Scope,
-)
 from orbit_voice.calls.interfaces import CallFilter
 from orbit_voice.calls.orders import CallOrder, PlayOrder, SayOrder
 from orbit_voice.calls.records import CallEvent, CallRecord, CallStatus, Direction
 from orbit_voice.kit.errors import CallError, ErrorCode
-from orbit_voice.kit.ids import new_api_key_id, new_call_id
+from orbit_voice.kit.ids import (
+    new_api_key_id,
+    new_call_id,
+    new_number_id,
+    new_recording_id,
+    new_trunk_id,
+)
 from orbit_voice.kit.pages import Page
 from orbit_voice.signaling.trace import SipTraceEntry
+from orbit_voice.store.api_keys import ALL_SCOPES, ApiKey, Mode, Scope
+from orbit_voice.store.recordings import RecordingFile
 from orbit_voice.trunks.records import Number, Trunk
 
 ORG = "org_ours"
 OTHER_ORG = "org_theirs"
 START = datetime(2026, 1, 31, 8, tzinfo=UTC)
-ALL_SCOPES = frozenset(Scope)
 
 
 def page_of(rows: Sequence[Any], cursor: str | None, limit: int) -> Page[Any]:
@@ -233,43 +235,56 @@ class FakeNumbers:
         return next(ours, None)
 
 
+def a_key(
+    org_id: str,
+    *,
+    text: str = "dv_live_sk_1",
+    name: str = "k",
+    mode: Mode = Mode.LIVE,
+    scopes: frozenset[Scope] = ALL_SCOPES,
+) -> ApiKey:
+    """Return a key as a store would describe it."""
+    return ApiKey(new_api_key_id(), org_id, name, text[:15], mode, scopes, START)
+
+
 class FakeKeys:
     """API keys in memory: verifies, makes, lists, deletes."""
 
     def __init__(self) -> None:
-        self.principals: dict[str, Principal] = {}
-        self.rows: dict[str, tuple[str, ApiKey]] = {}
+        self.by_text: dict[str, ApiKey] = {}
+        self.rows: dict[str, ApiKey] = {}
 
     def add(
         self,
         text: str,
         org_id: str = ORG,
         scopes: frozenset[Scope] = ALL_SCOPES,
-        mode: KeyMode = KeyMode.LIVE,
+        mode: Mode = Mode.LIVE,
     ) -> str:
-        self.principals[text] = Principal(org_id, f"key_{len(self.principals)}", scopes, mode)
+        self.by_text[text] = a_key(org_id, text=text, scopes=scopes, mode=mode)
         return text
 
-    async def verify(self, clear_key: str) -> Principal | None:
-        return self.principals.get(clear_key)
+    async def verify(self, text: str) -> ApiKey | None:
+        return self.by_text.get(text)
 
     async def create_key(
-        self, org_id: str, *, name: str, scopes: Collection[Scope], mode: KeyMode
+        self, org_id: str, name: str, *, mode: Mode, scopes: Collection[Scope], now: datetime
     ) -> tuple[ApiKey, str]:
         text = f"dv_{mode}_sk_made{len(self.rows)}"
-        key = ApiKey(new_api_key_id(), name, text[:12], frozenset(scopes), mode, START)
-        self.rows[key.id] = (org_id, key)
-        self.add(text, org_id, frozenset(scopes), mode)
+        key = a_key(org_id, text=text, name=name, scopes=frozenset(scopes), mode=mode)
+        self.rows[key.id] = self.by_text[text] = key
         return key, text
 
     async def list_keys(self, org_id: str, *, cursor: str | None, limit: int) -> Page[ApiKey]:
-        rows = [key for owner, key in reversed(self.rows.values()) if owner == org_id]
+        rows = [key for key in reversed(self.rows.values()) if key.org_id == org_id]
         return page_of(rows, cursor, limit)
 
     async def delete_key(self, org_id: str, key_id: str) -> bool:
-        if self.rows.get(key_id, ("", None))[0] != org_id:
+        key = self.rows.get(key_id)
+        if key is None or key.org_id != org_id:
             return False
         del self.rows[key_id]
+        self.by_text = {text: one for text, one in self.by_text.items() if one.id != key_id}
         return True
 
 
@@ -332,7 +347,6 @@ class World:
             live=self.calls,
             trunks=self.trunks,
             numbers=self.numbers,
-            keys=self.keys,
             api_keys=self.keys,
             recordings=self.recordings,
             flows=self.flows,
@@ -342,6 +356,45 @@ class World:
             link_secret=b"a secret of thirty-two bytes ...",
             public_url=self.public_url,
         )
+
+    def seed(self, directory: Path, org_id: str = ORG) -> dict[str, str]:
+        """Give an organization one of everything; return path parameter -> id."""
+        call = self.calls.add(org_id, status=CallStatus.IN_PROGRESS, answered_at=START)
+        trunk = Trunk(new_trunk_id(), org_id, "Carrier", "sip:192.0.2.9", START, START)
+        self.trunks.rows[trunk.id] = trunk
+        number = Number(
+            new_number_id(), org_id, f"+1415555{len(self.numbers.rows):04}", START, START
+        )
+        self.numbers.rows[number.id] = number
+        key = a_key(org_id)
+        self.keys.rows[key.id] = key
+        recording_id = new_recording_id()
+        path = directory / f"{recording_id}.wav"
+        path.write_bytes(b"RIFF and so on")
+        self.recordings.add(path, recording_id, org_id)
+        return {
+            "call_id": call.id,
+            "trunk_id": trunk.id,
+            "number_id": number.id,
+            "key_id": key.id,
+            "recording_id": recording_id,
+        }
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One documented operation: how it is called and what it promises."""
+
+    method: str
+    path: str
+    example: Any
+    answer: type[BaseModel] | None
+    status: int
+    takes_body: bool
+
+    def filled(self, ids: Mapping[str, str]) -> str:
+        """Return the path with ids in place of parameters."""
+        return self.path.format_map(ids)
 
 
 class Api:
@@ -364,6 +417,23 @@ class Api:
         transport = httpx.ASGITransport(self.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://voice.test") as client:
             return await client.request(method, path, **options)
+
+    def operations(self) -> list[Operation]:
+        """Return every operation under ``/v1``."""
+        document = self.get("/openapi.json").json()
+        found = []
+        for route in self.app.routes:
+            if not isinstance(route, APIRoute) or not route.path.startswith("/v1/"):
+                continue
+            (method,) = route.methods
+            body = document["paths"][route.path][method.lower()].get("requestBody")
+            content = {} if body is None else body["content"]["application/json"]
+            example = content.get("examples", {}).get("example", {}).get("value")
+            answer = route.responses[route.status_code].get("model")
+            found.append(
+                Operation(method, route.path, example, answer, route.status_code, body is not None)
+            )
+        return found
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         return self.request("GET", path, **options)

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from orbit_voice.api.interfaces import ApiKey, KeyMode, Scope
 from orbit_voice.api.schemas.common import Answer, RequestBody, without_nulls
 from orbit_voice.api.schemas.fields import Expected, Line, one_of
 from orbit_voice.kit.clock import iso_utc
+from orbit_voice.store.api_keys import ApiKey, Mode, Scope
 
 _SCOPES: Final = tuple(scope.value for scope in Scope)
 
@@ -48,7 +48,7 @@ class ApiKeyAnswer(Answer):
     name: str
     prefix: str = Field(description="Beginning of the key's text.", examples=["dv_live_sk_3f9a"])
     scopes: list[Scope]
-    mode: KeyMode
+    mode: Mode
     created_at: str
 
 
