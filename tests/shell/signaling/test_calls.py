@@ -121,7 +121,7 @@ def test_a_call_survives_loss_of_30_percent_and_duplication(play, kit, seed):
         await asyncio.sleep(20)
         (inbound,) = them.sessions
         inbound.answer(kit.answer)
-        await asyncio.sleep(20)
+        await asyncio.sleep(31)
         assert Answered(kit.answer) in us.events[session.call_id]
         assert Acknowledged(None) in them.events[session.call_id]
         session.hangup()
@@ -376,6 +376,77 @@ def test_a_reinvite_is_offered_to_the_owner_and_answered(play, kit):
         assert "Offered" in them.types(session)
         session.hangup()
         await asyncio.sleep(1)
+
+    play(scenario, DELAY)
+
+
+def test_an_invite_without_an_offer_is_answered_with_one_and_the_answer_comes_in_the_ack(play, kit):
+    async def scenario(stage):
+        (caller, us), (_, them) = await pair(stage, kit)
+        them.greet = lambda session: session.answer(kit.offer)
+
+        def answer(session, event):
+            if isinstance(event, Answered):
+                session.answer_offer(kit.answer)
+
+        us.react = answer
+        session = us.call(caller, kit.plan(sdp=None))
+        await asyncio.sleep(1)
+        assert us.events[session.call_id] == [Answered(kit.offer)]
+        assert them.events[session.call_id] == [Acknowledged(kit.answer)]
+        session.hangup()
+        await asyncio.sleep(1)
+        assert them.types(session) == ["Acknowledged", "Ended"]
+
+    play(scenario, DELAY)
+
+
+def test_offers_of_both_sides_at_once_are_both_settled_one_after_the_other(play, kit):
+    async def scenario(stage):
+        (caller, us), (callee, them) = await pair(stage, kit)
+        answering(kit, them)
+
+        def accept(session, event):
+            if isinstance(event, Offered):
+                session.answer_offer(kit.answer)
+
+        us.react = them.react = accept
+        session = us.call(caller, kit.plan())
+        await asyncio.sleep(1)
+        session.reoffer(kit.offer)
+        them.sessions[0].reoffer(kit.offer)
+        await asyncio.sleep(10)
+        for owner in (us, them):
+            assert owner.types(session)[-2:].count("OfferAccepted") == 1
+            assert owner.types(session)[-2:].count("Offered") == 1
+        statuses = [entry.summary for entry in session.trace.entries()]
+        assert "SIP/2.0 491 Request Pending" in statuses
+        them.sessions[0].hangup()
+        await asyncio.sleep(1)
+        assert caller.counts.sessions == callee.counts.sessions == 0
+
+    play(scenario, DELAY)
+
+
+def test_a_reinvite_can_be_refused_and_the_call_goes_on(play, kit):
+    async def scenario(stage):
+        (caller, us), (_, them) = await pair(stage, kit)
+        answering(kit, them)
+
+        def refuse(session, event):
+            if isinstance(event, Offered):
+                session.refuse_offer()
+
+        us.react = refuse
+        session = us.call(caller, kit.plan())
+        await asyncio.sleep(1)
+        them.sessions[0].reoffer(kit.offer)
+        await asyncio.sleep(1)
+        assert them.events[session.call_id][-1].status == 488
+        assert caller.counts.sessions == 1
+        session.hangup()
+        await asyncio.sleep(1)
+        assert them.types(session)[-2:] == ["OfferRefused", "Ended"]
 
     play(scenario, DELAY)
 
