@@ -204,7 +204,7 @@ def run():
 
 @pytest.fixture
 def tone(tmp_path):
-    """A WAV file with two seconds of 1 kHz at -10 dB."""
+    """A WAV file with one second of 1 kHz at -10 dB."""
     path = tmp_path / "tone.wav"
-    write_wav(path, make_tone(1000, 2.0))
+    write_wav(path, make_tone(1000, 1.0))
     return path

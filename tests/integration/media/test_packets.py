@@ -39,7 +39,7 @@ def test_silence_is_sent_while_nothing_plays(run, party, plan, peer, codec, payl
 def test_packets_hold_the_packet_time_that_was_agreed_on(run, party, plan, peer, ptime_ms):
     async def scenario(engine):
         party(engine).stream.configure(plan(peer.port, ptime_ms=ptime_ms))
-        packets = await peer.packets(20)
+        packets = await peer.packets(10)
         assert {len(packet.payload) for packet in packets} == {ptime_ms * 8}
         assert set(steps(packets)) == {(1, ptime_ms * 8)}
 

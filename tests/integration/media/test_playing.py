@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from random import Random
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from orbit_voice.testing.audio import (
     read_wav,
     write_wav,
 )
+from orbit_voice.testing.network import LinkConditions, LossyRelay
 
 
 def heard(run, party, tmp_path, plays):
@@ -27,7 +29,7 @@ def heard(run, party, tmp_path, plays):
     async def hear_one(engine, number, prompts, changes):
         talker, listener = party(engine), party(engine)
         talker.talk_to(listener, **changes)
-        await listener.receive_more(15)
+        await listener.receive_more(10)
         listener.stream.start_recording(tmp_path / f"heard-{number}.wav")
         talker.stream.play(prompts)
         await talker.hear(PlayFinished)
@@ -55,20 +57,20 @@ def test_a_tone_arrives_with_its_frequency_and_level_and_without_gaps(run, party
         assert measured.level_db == pytest.approx(-10, abs=0.5)
         assert measured.snr_db > 30
         assert gaps(samples) == []
-        assert len(samples) == pytest.approx(16_000, abs=16)
+        assert len(samples) == pytest.approx(8_000, abs=16)
 
 
 def test_a_file_of_any_rate_arrives_at_its_pitch_and_length(run, party, tmp_path):
     plays = []
     for rate_hz in (8_000, 16_000, 24_000, 44_100, 48_000):
         prompt = tmp_path / f"{rate_hz}.wav"
-        write_wav(prompt, make_tone(1000, 1.0, sample_rate_hz=rate_hz), rate_hz)
+        write_wav(prompt, make_tone(1000, 0.5, sample_rate_hz=rate_hz), rate_hz)
         plays.append(([prompt], {}))
     for samples in heard(run, party, tmp_path, plays):
         measured = dominant_tone(samples)
         assert measured.frequency_hz == pytest.approx(1000, abs=1)
         assert measured.level_db == pytest.approx(-10, abs=0.5)
-        assert len(samples) == pytest.approx(8_000, abs=40)
+        assert len(samples) == pytest.approx(4_000, abs=40)
 
 
 def test_prompts_follow_each_other_without_a_gap(run, party, tmp_path):
@@ -91,7 +93,7 @@ def test_a_loop_goes_on_until_it_is_stopped(run, party, tmp_path):
         talker.talk_to(listener)
         listener.stream.start_recording(tmp_path / "loop.wav")
         play_id = talker.stream.play([prompt], loop=True)
-        await listener.receive_more(100)
+        await listener.receive_more(50)
         assert talker.all(PlayFinished) == []
         talker.stream.stop_playing()
         assert await talker.hear(PlayFinished) == PlayFinished(play_id, completed=False)
@@ -101,7 +103,7 @@ def test_a_loop_goes_on_until_it_is_stopped(run, party, tmp_path):
 
     run(scenario)
     samples = audible(read_wav(tmp_path / "loop.wav").channel())
-    assert len(samples) > 90 * 160
+    assert len(samples) > 40 * 160
     assert gaps(samples) == []
     assert dominant_tone(samples).frequency_hz == pytest.approx(1000, abs=1)
 
@@ -127,7 +129,7 @@ def test_playing_waits_while_the_call_is_on_hold(run, party, plan, peer, tone):
         talker.stream.configure(plan(peer.port, sends=False))
         talker.stream.play([tone])
         talker.stream.configure(plan(peer.port))
-        packets = await peer.packets(100)
+        packets = await peer.packets(50)
         await talker.hear(PlayFinished)
         assert packets[0].marker
         assert all(set(packet.payload) - {0xFF, 0x7F} for packet in packets)
@@ -168,7 +170,7 @@ def test_a_prefetched_prompt_is_in_memory(run, tone):
     async def scenario(engine):
         assert engine.metrics().prompt_cache_bytes == 0
         await engine.prefetch([tone])
-        assert engine.metrics().prompt_cache_bytes >= 2 * 16_000
+        assert engine.metrics().prompt_cache_bytes >= 2 * 8_000
 
     run(scenario)
 
@@ -179,3 +181,30 @@ def test_a_full_scale_square_wave_neither_wraps_nor_clicks(run, party, tmp_path)
     write_wav(prompt, square)
     (samples,) = heard(run, party, tmp_path, [([prompt], {})])
     assert np.abs(samples[100:-100].astype(np.int32)).min() > 32_000
+
+
+def test_a_tone_through_a_bad_network_is_concealed_where_packets_are_missing(
+    run, party, plan, tone, tmp_path
+):
+    bad = LinkConditions(loss=0.05, duplicate=0.05, jitter_s=0.03)
+
+    async def scenario(engine):
+        talker, listener = party(engine), party(engine)
+        async with LossyRelay(("127.0.0.1", listener.port), Random(5), bad) as relay:
+            talker.stream.configure(plan(relay.address[1]))
+            listener.stream.configure(plan(9, symmetric=True))  # follows the relay's port
+            await listener.receive_more(25)
+            listener.stream.start_recording(tmp_path / "heard.wav")
+            talker.stream.play([tone])
+            await talker.hear(PlayFinished)
+            await listener.receive_more(20)
+            listener.stream.stop_recording()
+            await listener.hear(RecordingFinished)
+            return listener.stream.statistics()
+
+    statistics = run(scenario)
+    samples = audible(read_wav(tmp_path / "heard.wav").channel())
+    assert gaps(samples) == []
+    assert dominant_tone(samples).frequency_hz == pytest.approx(1000, abs=1)
+    assert min(statistics.lost, statistics.duplicates, statistics.concealed_ms) > 0
+    assert 1.0 < statistics.mos < 4.4
