@@ -56,6 +56,8 @@ a BYE and two retransmissions."""
 _FAR_AWAY: Final = "192.0.2.1"
 """Stands for a peer whose address is not known yet when our own is asked for (RFC 5737)."""
 
+_THIS_MACHINE: Final = "127.0.0.1"
+
 
 class SipEndpoint:
     """Sends and takes calls. An async context manager, to be entered once.
@@ -71,6 +73,9 @@ class SipEndpoint:
         on_invite: Called with every inbound call; it must return at once. Give the session a
             handler, then answer or reject it.
         network: Where sockets come from, or None for those of this machine.
+
+    Raises:
+        ValueError: Neither UDP nor TCP is wanted.
     """
 
     def __init__(
@@ -83,6 +88,8 @@ class SipEndpoint:
         on_invite: InviteHandler,
         network: Network | None = None,
     ) -> None:
+        if udp is None and tcp is None:
+            raise ValueError("an endpoint needs UDP, TCP or both")
         self._udp = udp
         self._tcp = tcp
         self._advertised_host = advertised_host
@@ -182,7 +189,7 @@ class SipEndpoint:
             request_uri=plan.request_uri,
             from_=from_,
             to=NameAddr(parse_uri(plan.to_uri)),
-            local=self._local_end(from_.uri, *_peer_of(plan, kind)),
+            local=self._local_end_towards(from_.uri, *_peer_of(plan, kind)),
             randomness=self._randomness,
             sdp=plan.sdp,
             headers=plan.headers,
@@ -198,6 +205,13 @@ class SipEndpoint:
         )
         self._user_agent.start(session)
         return session
+
+    def _local_end_towards(self, uri: object, kind: TransportKind, remote_host: str) -> LocalEnd:
+        """Return how we present ourselves; without a route the INVITE will fail, but not here."""
+        try:
+            return self._local_end(uri, kind, remote_host)
+        except TransportError:
+            return self._local_end(uri, kind, _THIS_MACHINE)
 
     def _local_end_of(self, invite: Request, flow: Flow) -> LocalEnd:
         return self._local_end(invite.request_uri, flow.kind, flow.remote[0])

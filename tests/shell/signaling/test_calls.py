@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -670,3 +672,25 @@ def test_closing_does_not_wait_for_peers_that_are_gone(play, kit):
         assert asyncio.get_running_loop().time() - before == pytest.approx(2.0, abs=0.1)
 
     play(scenario)
+
+
+def test_calls_that_are_over_leave_nothing_behind(play, kit):
+    async def scenario(stage):
+        (caller, us), (_, them) = await pair(stage, kit)
+        answering(kit, them)
+
+        def hang_up(session, event):
+            if isinstance(event, Answered):
+                session.hangup()
+
+        us.react = hang_up
+        sessions = [weakref.ref(us.call(caller, kit.plan())) for _ in range(10)]
+        await asyncio.sleep(1)
+        sessions += [weakref.ref(session) for session in them.sessions]
+        assert len(sessions) == 20
+        them.sessions.clear()
+        await asyncio.sleep(100)
+        gc.collect()
+        assert [session() for session in sessions] == [None] * 20
+
+    play(scenario, DELAY)

@@ -293,3 +293,44 @@ def test_a_response_over_a_connection_that_cannot_be_made_again_is_counted(play,
         assert endpoint.counts.unsent_replies == 1
 
     play(scenario)
+
+
+@pytest.mark.parametrize("target", ["sip:x@198.51.100.1", "sip:x@carrier.example.com"])
+def test_without_a_route_a_call_fails_with_an_event_and_not_inside_invite(
+    play, kit, target, monkeypatch
+):
+    async def scenario(stage):
+        stage.network.name("carrier.example.com", "198.51.100.1")
+        host = stage.network.host(kit.us)
+        owner = stage.owner()
+
+        def no_route(remote_host):
+            if remote_host != "127.0.0.1":
+                raise kit.refused(f"there is no route to {remote_host}")
+            return remote_host
+
+        monkeypatch.setattr(host, "source_address", no_route)
+        endpoint = SipEndpoint(
+            udp=("0.0.0.0", kit.port),
+            tcp=None,
+            advertised_host=None,
+            user_agent="orbit-voice",
+            on_invite=owner.on_invite,
+            network=host,
+        )
+        await stage.exits.enter_async_context(endpoint)
+        session = owner.call(endpoint, kit.plan(target))
+        assert owner.types(session) == []
+        await asyncio.sleep(0.1)
+        (event,) = owner.events[session.call_id]
+        assert "no route" in event.detail
+        assert endpoint.counts.sessions == 0
+
+    play(scenario)
+
+
+def test_an_endpoint_that_could_hear_nothing_is_refused():
+    with pytest.raises(ValueError, match="UDP, TCP or both"):
+        SipEndpoint(
+            udp=None, tcp=None, advertised_host=None, user_agent="x", on_invite=lambda session: None
+        )
