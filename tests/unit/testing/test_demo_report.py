@@ -41,7 +41,11 @@ def a_call(tmp_path, samples):
     directory = tmp_path / "recordings" / "2026-01-31"
     directory.mkdir(parents=True)
     write_wav(directory / "rec_1.wav", samples)
-    call = {"recording": {"id": "rec_1"}, "duration_seconds": 3}
+    call = {
+        "recording": {"id": "rec_1"},
+        "answered_at": "2026-01-31T08:00:00.000Z",
+        "ended_at": "2026-01-31T08:00:03.020Z",
+    }
     return call, (directory / "rec_1.wav").read_bytes()
 
 
@@ -86,7 +90,7 @@ def test_a_recording_that_holds_what_was_heard_is_right(tmp_path, screen, paper,
         ({"heard": make_tone(440, 3.0)}, "What Anna heard is not in the recording"),
         ({"heard": make_tone(440, 1.0)}, r"Anna's phone heard only 1\.0 s of sound"),
         ({"recording": b"RIFF"}, "another recording than the one on disk"),
-        ({"duration": 9}, r"The recording lasts 3\.00 s, the call 9 s"),
+        ({"ended_at": "2026-01-31T08:00:09.000Z"}, r"recording lasts 3\.00 s, the call 9\.00 s"),
         ({"id": "rec_2"}, "There is no file of the recording rec_2"),
     ],
 )
@@ -94,7 +98,7 @@ def test_a_recording_that_is_wrong_is_told_in_one_sentence(
     tmp_path, screen, speech, changed, sentence
 ):
     call, recording = a_call(tmp_path, speech)
-    call["duration_seconds"] = changed.get("duration", 3)
+    call["ended_at"] = changed.get("ended_at", call["ended_at"])
     call["recording"]["id"] = changed.get("id", "rec_1")
     with pytest.raises(StepMissedError, match=sentence):
         check_recording(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 import httpx
 
@@ -11,6 +12,9 @@ from orbit_voice.kit.errors import OrbitError
 from orbit_voice.testing.demo.screen import Screen, Who
 
 Json: TypeAlias = dict[str, Any]
+
+_LONG_ID: Final = re.compile(r"([a-z]+_\w{4})\w{10,}")
+_SHORT_ID: Final = r"\1…"
 
 
 class RequestRefusedError(OrbitError):
@@ -49,10 +53,15 @@ class Client:
         Raises:
             RequestRefusedError: The answer is an error.
         """
-        self._screen.line(Who.YOU, f"POST {path}", _short(body))
-        answer = await self._ask("POST", path, json=body)
-        data: Json = answer["data"]
-        return data
+        return await self._send_body("POST", path, body)
+
+    async def put(self, path: str, **body: Any) -> Json:
+        """PUT ``body`` to ``path``, and print it.
+
+        Raises:
+            RequestRefusedError: The answer is an error.
+        """
+        return await self._send_body("PUT", path, body)
 
     async def get(self, path: str) -> Json:
         """GET one resource.
@@ -80,6 +89,11 @@ class Client:
         """
         return (await self._send("GET", url)).content
 
+    async def _send_body(self, method: str, path: str, body: Json) -> Json:
+        self._screen.line(Who.YOU, f"{method} {_LONG_ID.sub(_SHORT_ID, path)}", _in_short(body))
+        data: Json = (await self._ask(method, path, json=body))["data"]
+        return data
+
     async def _ask(self, method: str, path: str, **options: Any) -> Json:
         answer: Json = (await self._send(method, path, **options)).json()
         return answer
@@ -102,7 +116,7 @@ def _why(answer: httpx.Response) -> str:
         return str(answer.status_code)
 
 
-def _short(body: Json) -> str:
+def _in_short(body: Json) -> str:
     """Return a body as one line without what fills it; passwords are blanked."""
     shown = {name: "…" if name == "password" else value for name, value in body.items()}
     return ", ".join(f"{name}: {value}" for name, value in shown.items() if value is not None)

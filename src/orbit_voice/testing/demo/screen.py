@@ -19,7 +19,8 @@ class Who(Enum):
     SERVER = "cyan"
     YOU = "bright_blue"
     CARRIER = "green"
-    PHONE = "yellow"
+    ANNA = "yellow"
+    PHONE = "bright_yellow"
     WEBHOOK = "magenta"
     CHECK = "bright_green"
 
@@ -65,8 +66,13 @@ class Screen:
         self.line(Who.CHECK, f"✓ {what}", detail)
 
     def show(self, thing: RenderableType) -> None:
-        """Print a table, or text with markup."""
+        """Print a table."""
         self._console.print(Padding(thing, (0, 0, 0, 4)))
+
+    def tell(self, text: str) -> None:
+        """Print lines with markup; what is to be copied from them is never cut."""
+        for line in text.splitlines():
+            self._console.print(f"    {line}", soft_wrap=True)
 
     def failure(self, sentence: str) -> None:
         """Print what did not happen."""

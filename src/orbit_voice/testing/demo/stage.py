@@ -27,6 +27,19 @@ ANNA: Final = "+14155550123"
 TRUNK_USER: Final = "orbit"
 TRUNK_PASSWORD: Final = "correct horse battery staple"
 
+_CARRIER_MOMENTS: Final = {"called", "challenged"}
+"""What the carrier does before the call is Anna's."""
+_IN_WORDS: Final = {
+    "ringing": "it rings",
+    "media agreed": "agrees on media",
+    "talking": "answered",
+    "media started": "hears the server",
+    "digits sent": "pressed keys",
+    "digit": "hears a key",
+    "ended": "the call is over",
+}
+"""How the moments of a phone are told; the others are not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -79,7 +92,7 @@ def _carrier(screen: Screen) -> CarrierSimulator:
     return CarrierSimulator(
         DialPlan({ANNA: Answer(after_s=1.0)}),
         guard=DigestGuard({TRUNK_USER: TRUNK_PASSWORD}, random=Random()),
-        on_moment=lambda moment: _show_moment(screen, Who.CARRIER, moment),
+        on_moment=lambda moment: _show_moment(screen, Who.ANNA, moment),
     )
 
 
@@ -91,4 +104,7 @@ def _show_delivery(screen: Screen, delivery: Delivery) -> None:
 
 
 def _show_moment(screen: Screen, who: Who, moment: Moment) -> None:
-    screen.line(who, moment.what, moment.detail)
+    if moment.what in _CARRIER_MOMENTS:
+        screen.line(Who.CARRIER, moment.what, moment.detail)
+    elif moment.what in _IN_WORDS:
+        screen.line(who, _IN_WORDS[moment.what], moment.detail)
