@@ -188,13 +188,20 @@ class InviteServerSession:
         if self._call is not None:
             return self._receive_in_dialog(self._call, request, now)
         if request.method == "CANCEL":
-            return [self._respond(request, 200), *self._step(Input.PEER_CANCEL, now)]
+            return self._receive_cancel(request, now)
         if request.method == "ACK":
             return []  # for a refusal: its transaction took note
         refusal = 481 if self._dialog is None else self._dialog.receive_request(request)
         if refusal is not None:
             return [self._respond(request, refusal)]
         return self._step(_INPUTS.get(request.method, Input.PEER_OTHER), now)
+
+    def _receive_cancel(self, cancel: Request, now: float) -> list[SessionOutput]:
+        """Confirm a CANCEL; it may be of a second INVITE, which is refused already (§9.2)."""
+        outputs: list[SessionOutput] = [self._respond(cancel, 200)]
+        if cancel.cseq.number == self.invite.cseq.number:
+            outputs += self._step(Input.PEER_CANCEL, now)
+        return outputs
 
     def _receive_in_dialog(
         self, call: InDialog, request: Request, now: float
