@@ -53,10 +53,12 @@ class MediaEngine:
         trace: TracebackType | None,
     ) -> None:
         native, loop = self._running(), asyncio.get_running_loop()
-        await loop.run_in_executor(None, native.close)
-        loop.remove_reader(native.event_fd)
-        self._dispatch()
-        self._native = None
+        try:
+            await loop.run_in_executor(None, native.close)
+        finally:
+            loop.remove_reader(native.event_fd)
+            self._dispatch()
+            self._native = None
         await asyncio.sleep(0)  # the callbacks that _dispatch scheduled run now
 
     def open_stream(self, on_event: Callable[[MediaEvent], None]) -> MediaStream:
