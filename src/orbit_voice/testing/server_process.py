@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -20,6 +20,7 @@ from orbit_voice.store.organizations import Organizations
 from orbit_voice.store.sealing import Sealer, SecretKey
 from orbit_voice.store.sqlite import SqliteDatabase
 
+PROGRAM: Final = "orbit-voice"
 READY_S: Final = 30.0
 """How long a server may take until it can make calls, seconds."""
 STOP_S: Final = 20.0
@@ -40,6 +41,7 @@ class ServerProcess:
         environment: More settings, ``ORBIT_…``; they win over those made here.
         http_port: 0: a free one.
         sip_port: 0: one that is free for UDP and TCP.
+        command: What to run; None: ``orbit-voice serve``, from where this Python is.
 
     Attributes:
         base_url: Of its REST API.
@@ -55,6 +57,7 @@ class ServerProcess:
         environment: Mapping[str, str] | None = None,
         http_port: int = 0,
         sip_port: int = 0,
+        command: Sequence[str] | None = None,
     ) -> None:
         http_address = f"127.0.0.1:{http_port or free_port()}"
         self.base_url = f"http://{http_address}"
@@ -70,13 +73,14 @@ class ServerProcess:
             "ORBIT_DRAIN_TIMEOUT_S": "5",
             **(environment or {}),
         }
+        self._command = tuple(command or (str(Path(sys.executable).with_name(PROGRAM)), "serve"))
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
         """Start it and wait until calls can be made.
 
         Raises:
-            ServerStartError: It ended, or was not ready in time.
+            ServerStartError: It cannot be run, ended, or was not ready in time.
         """
         try:
             await self.start()
@@ -102,20 +106,12 @@ class ServerProcess:
         """Start it, also again after :meth:`stop` or :meth:`kill`.
 
         Raises:
-            ServerStartError: It ended, or was not ready in time.
+            ServerStartError: It cannot be run, ended, or was not ready in time.
         """
-        self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        command = Path(sys.executable).with_name("orbit-voice")
-        with self.log_file.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                str(command),
-                "serve",
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**_environment_without_settings(), **self._settings},
-                start_new_session=True,
-            )
+        try:
+            self._process = await self._spawn()
+        except OSError as error:
+            raise ServerStartError(f"the server cannot be run: {error}") from error
         await self._wait_until_ready(self._process)
 
     async def stop(self) -> int | None:
@@ -143,6 +139,18 @@ class ServerProcess:
         async with SqliteDatabase(self.data_dir / "orbit.sqlite3") as database:
             organizations = await Organizations(database, sealer).list_organizations()
         return organizations[0].signing_secret
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self.log_file.open("ab") as log:
+            return await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**_environment_without_settings(), **self._settings},
+                start_new_session=True,
+            )
 
     async def _wait_until_ready(self, process: asyncio.subprocess.Process) -> None:
         try:
