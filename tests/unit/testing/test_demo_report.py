@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from orbit_voice.testing.audio import make_tone, write_wav
-from orbit_voice.testing.demo.report import check_recording, show_ladder
+from orbit_voice.testing.demo.report import check_recording, find_speech, show_ladder
 from orbit_voice.testing.demo.screen import Screen, Who
 from orbit_voice.testing.demo.steps import StepMissedError, step
 from orbit_voice.testing.leg import LegEndedError
@@ -82,6 +82,17 @@ def test_a_recording_that_holds_what_was_heard_is_right(tmp_path, screen, paper,
     check_recording(stage_of(tmp_path, screen), call, recording, heard=speech // 2)
     assert "recording of 3.00 s" in paper.getvalue()
     assert "the sentence is in the recording from second 0.00 on" in paper.getvalue()
+
+
+def test_a_whisper_is_no_sentence(speech):
+    assert find_speech((speech // 1000).astype(np.int16), speech).likeness == 0
+
+
+def test_a_packet_that_came_too_late_does_not_make_it_another_sentence(speech):
+    heard = np.concatenate([speech[:9000], np.zeros(160, np.int16), speech[9000:]])
+    match = find_speech(heard, speech)
+    assert match.start == 0
+    assert match.likeness > 0.99
 
 
 @pytest.mark.parametrize(
