@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import pytest
@@ -91,6 +91,7 @@ class Peer:
     rtp: socket.socket
     rtcp: socket.socket
     sequence: int = 0
+    waiting: list[Packet] = field(default_factory=list)
 
     @property
     def port(self):
@@ -98,12 +99,15 @@ class Peer:
 
     def receive(self):
         """All RTP packets that wait."""
-        return [parse(datagram) for datagram in drain(self.rtp)]
+        waiting = self.waiting + [parse(datagram) for datagram in drain(self.rtp)]
+        self.waiting = []
+        return waiting
 
     async def packets(self, count):
         """The next ``count`` RTP packets."""
         found = []
         await until(lambda: len(found) >= count or found.extend(self.receive()))
+        self.waiting = found[count:]
         return found[:count]
 
     def send(self, port, payload=b"\xff" * 160, *, payload_type=0, ssrc=7, timestamp=None):

@@ -55,7 +55,7 @@ def test_a_tone_arrives_with_its_frequency_and_level_and_without_gaps(run, party
         measured = dominant_tone(samples)
         assert measured.frequency_hz == pytest.approx(1000, abs=1)
         assert measured.level_db == pytest.approx(-10, abs=0.5)
-        assert measured.snr_db > 30
+        assert measured.snr_db > 25  # a hole of one packet leaves 17
         assert gaps(samples) == []
         assert len(samples) == pytest.approx(8_000, abs=16)
 
