@@ -76,7 +76,7 @@ class CarrierSimulator(SimulatedUserAgent):
 
     def trunk_uri(self, *, transport: str = "udp") -> str:
         """Return where a trunk sends its calls to, without a number."""
-        return self.uri("", transport=transport).replace("sip:@", "sip:")
+        return f"sip:{self._where(transport)}"
 
     def call(
         self,

@@ -126,10 +126,7 @@ class SimulatedUserAgent:
 
     def uri(self, user: str, *, transport: str = "udp") -> str:
         """Return the URI to call ``user`` at, over ``udp`` or ``tcp``."""
-        tcp = transport == "tcp"
-        host, port = self._endpoint.tcp_address if tcp else self._endpoint.udp_address
-        shown = f"[{host}]" if ":" in host else host
-        return f"sip:{user}@{shown}:{port}" + (";transport=tcp" if tcp else "")
+        return f"sip:{user}@{self._where(transport)}"
 
     async def next_leg(self, *, timeout_s: float = PATIENCE_S) -> InboundLeg:
         """Return the next call that comes in, each one once.
@@ -139,6 +136,13 @@ class SimulatedUserAgent:
         """
         async with asyncio.timeout(timeout_s):
             return await self._arrived.get()
+
+    def _where(self, transport: str) -> str:
+        """Return what comes after the user in a URI of ours."""
+        tcp = transport == "tcp"
+        host, port = self._endpoint.tcp_address if tcp else self._endpoint.udp_address
+        shown = f"[{host}]" if ":" in host else host
+        return f"{shown}:{port}" + (";transport=tcp" if tcp else "")
 
     def _choose(self, number: str) -> Behaviour:
         """Return what to do with a call to ``number``."""

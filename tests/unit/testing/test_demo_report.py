@@ -81,7 +81,7 @@ def test_a_recording_that_holds_what_was_heard_is_right(tmp_path, screen, paper,
     call, recording = a_call(tmp_path, speech)
     check_recording(stage_of(tmp_path, screen), call, recording, heard=speech // 2)
     assert "recording of 3.00 s" in paper.getvalue()
-    assert "the sentence is in the recording from second 0.00 on" in paper.getvalue()
+    assert "the sentence is in it, from second 0.00 on" in paper.getvalue()
 
 
 def test_a_whisper_is_no_sentence(speech):

@@ -145,7 +145,7 @@ def _check_speech(screen: Screen, recorded: Samples, heard: Samples) -> None:
         )
     begin_s = match.start / TELEPHONE_RATE_HZ
     screen.check(
-        f"the sentence is in the recording from second {begin_s:.2f} on",
+        f"the sentence is in it, from second {begin_s:.2f} on",
         f"likeness {match.likeness:.3f}",
     )
 

@@ -82,7 +82,7 @@ async def open_stage(data_dir: Path, screen: Screen) -> AsyncIterator[Stage]:
         server,
         Client(server.base_url, server.api_key, screen) as client,
     ):
-        screen.line(Who.SERVER, "ready", f"REST at {server.base_url}, SIP at {server.sip_address}")
+        screen.line(Who.SERVER, "ready", f"{server.base_url}  sip:{server.sip_address}")
         webhooks.secret = await server.signing_secret()
         yield Stage(server, client, webhooks, carrier, phone, screen)
 
