@@ -57,7 +57,8 @@ def test_a_tone_arrives_with_its_frequency_and_level_and_without_gaps(run, party
         assert measured.level_db == pytest.approx(-10, abs=0.5)
         assert measured.snr_db > 25  # a hole of one packet leaves 17
         assert gaps(samples) == []
-        assert len(samples) == pytest.approx(8_000, abs=16)
+        # A packet is 160 samples; a pause left out after the tone is joined by a fade of 32.
+        assert len(samples) == pytest.approx(8_000, abs=40)
 
 
 def test_a_file_of_any_rate_arrives_at_its_pitch_and_length(run, party, tmp_path):
@@ -70,7 +71,7 @@ def test_a_file_of_any_rate_arrives_at_its_pitch_and_length(run, party, tmp_path
         measured = dominant_tone(samples)
         assert measured.frequency_hz == pytest.approx(1000, abs=1)
         assert measured.level_db == pytest.approx(-10, abs=0.5)
-        assert len(samples) == pytest.approx(4_000, abs=40)
+        assert len(samples) == pytest.approx(4_000, abs=60)
 
 
 def test_prompts_follow_each_other_without_a_gap(run, party, tmp_path):
