@@ -55,10 +55,10 @@ class Settings(BaseSettings):
     bootstrap_api_key: SecretStr = SecretStr("")
     webhook_allow: str = ""
     log_level: str = "info"
-    max_calls: int = Field(2000, ge=1, le=100_000)
-    media_timeout_s: float = Field(60.0, ge=0.0, le=86400.0)
-    drain_timeout_s: float = Field(30.0, ge=0.0, le=86400.0)
-    media_shards: int = Field(0, ge=0, le=256)
+    max_calls: int = Field(default=2000, ge=1, le=100_000)
+    media_timeout_s: float = Field(default=60.0, ge=0.0, le=86400.0)
+    drain_timeout_s: float = Field(default=30.0, ge=0.0, le=86400.0)
+    media_shards: int = Field(default=0, ge=0, le=256)
 
     @classmethod
     def settings_customise_sources(

@@ -40,6 +40,11 @@ class SecretKey:
         secret: The value of ``ORBIT_SECRET_KEY`` or the text of the key file; any text of high
             entropy, at least :data:`MIN_SECRET_LENGTH` characters.
 
+    Attributes:
+        id: Tells keys apart; says nothing of the key.
+        cipher: Seals.
+        link_secret: Signs links to recordings, 32 bytes.
+
     Raises:
         SealError: ``secret`` is too short.
     """
@@ -50,6 +55,7 @@ class SecretKey:
         material = secret.encode()
         self.id = _derive(material, b"orbit-voice key id", 6).hex()
         self.cipher = AESGCM(_derive(material, b"orbit-voice sealing", _KEY_BYTES))
+        self.link_secret = _derive(material, b"orbit-voice recording links", _KEY_BYTES)
 
     @classmethod
     def from_directory(cls, directory: Path) -> Self:
