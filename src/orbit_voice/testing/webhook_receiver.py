@@ -107,10 +107,25 @@ class WebhookReceiver:
         def found() -> Delivery | None:
             return next((each for each in self.of_type(type_) if is_it(each)), None)
 
-        await self._arrivals.until(lambda: found() is not None, f"the webhook {type_}", timeout_s)
+        await self.until(lambda: found() is not None, f"the webhook {type_}", timeout_s=timeout_s)
         delivery = found()
         assert delivery is not None
         return delivery
+
+    async def until(
+        self, condition: Callable[[], bool], wish: str, *, timeout_s: float = PATIENCE_S
+    ) -> None:
+        """Return when ``condition`` holds; it is asked now and after every delivery.
+
+        Args:
+            condition: What to wait for.
+            wish: The same in words, for the error.
+            timeout_s: How long to wait, seconds.
+
+        Raises:
+            TimeoutError: It did not hold in time; the message says what arrived.
+        """
+        await self._arrivals.until(condition, wish, timeout_s)
 
     def _receive(self, body: bytes, signature: str, delivery_id: str) -> None:
         try:
