@@ -387,7 +387,6 @@ TRANSITIONS: Final[dict[tuple[State, Input], tuple[_Action, State]]] = {
     (State.CALLING, Input.TRYING): (_S._note, State.PROCEEDING),
     (State.CALLING, Input.PROVISIONAL): (_S._ring, State.PROCEEDING),
     (State.CALLING, Input.SUCCESS): (_S._answer, State.ANSWERED),
-    (State.CALLING, Input.SUCCESS_TOO_LATE): (_S._decline_ended, State.OVER),
     (State.CALLING, Input.CHALLENGE): (_S._send_invite, State.CALLING),
     (State.CALLING, Input.REFUSAL): (_S._reject, State.OVER),
     (State.CALLING, Input.FAILURE): (_S._fail, State.OVER),
@@ -401,7 +400,6 @@ TRANSITIONS: Final[dict[tuple[State, Input], tuple[_Action, State]]] = {
     (State.ABORTING, Input.TRYING): (_S._cancel, State.CANCELLING),
     (State.ABORTING, Input.PROVISIONAL): (_S._cancel, State.CANCELLING),
     (State.ABORTING, Input.SUCCESS): (_S._decline_cancelled, State.OVER),
-    (State.ABORTING, Input.SUCCESS_TOO_LATE): (_S._decline_cancelled, State.OVER),
     (State.ABORTING, Input.CHALLENGE): (_S._reject, State.OVER),
     (State.ABORTING, Input.REFUSAL): (_S._reject, State.OVER),
     (State.ABORTING, Input.FAILURE): (_S._fail, State.OVER),
@@ -425,12 +423,14 @@ IGNORED: Final = frozenset(
     {
         *((State.NEW, what) for what in Input if what not in (Input.START, Input.HANG_UP)),
         (State.CALLING, Input.START),
+        (State.CALLING, Input.SUCCESS_TOO_LATE),
         (State.CALLING, Input.TIMER_CANCEL),
         (State.PROCEEDING, Input.START),
         (State.PROCEEDING, Input.TRYING),
         (State.PROCEEDING, Input.TIMER_CANCEL),
         (State.ABORTING, Input.START),
         (State.ABORTING, Input.HANG_UP),
+        (State.ABORTING, Input.SUCCESS_TOO_LATE),
         (State.ABORTING, Input.TIMER_CANCEL),
         (State.CANCELLING, Input.START),
         (State.CANCELLING, Input.HANG_UP),
@@ -440,4 +440,5 @@ IGNORED: Final = frozenset(
         *((State.OVER, what) for what in Input if what not in _SUCCESSES),
     }
 )
-"""Pairs with no effect on purpose. Table and IGNORED together cover every pair (tested)."""
+"""Pairs with no effect on purpose. Before a provisional response there is no early dialog that the
+peer could have ended. Table and IGNORED together cover every pair (tested)."""

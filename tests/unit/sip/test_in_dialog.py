@@ -81,8 +81,12 @@ class TestBye:
 
     def test_a_bye_without_any_news_is_forgotten_after_32_seconds(self, driver):
         driver.hang_up()
-        driver.wait(32.1)
+        driver.wait(31.9)
+        assert not driver.session.is_finished
+        driver.wait(0.2)
         assert driver.session.is_finished
+        driver.hear("BYE", 2)
+        assert driver.statuses() == [481]
 
     def test_a_challenged_bye_is_sent_again_with_credentials(self, driver):
         driver.hang_up()
@@ -212,6 +216,24 @@ class TestOffersOfThePeer:
         driver.hear("INVITE", 3, sdp=kit.offer)
         assert driver.statuses() == [200, 491]
 
+    def test_hanging_up_before_its_ack_sends_the_bye_at_once(self, kit, driver):
+        driver.hear("INVITE", 2, sdp=kit.offer)
+        driver.answer_offer(kit.answer)
+        driver.hang_up()
+        driver.wait(10)
+        assert driver.statuses() == [200]
+        assert driver.methods == ["BYE"]
+        assert driver.names == ["Offered", "Ended"]
+
+    def test_a_bye_in_place_of_its_ack_ends_the_call(self, kit, driver):
+        driver.hear("INVITE", 2, sdp=kit.offer)
+        driver.answer_offer(kit.answer)
+        driver.hear("BYE", 3)
+        driver.wait(40)
+        assert driver.statuses() == [200, 200]
+        assert driver.names == ["Offered", "Ended"]
+        assert driver.session.is_finished
+
 
 class TestOffersOfOurs:
     def test_a_reinvite_is_answered_and_acknowledged(self, kit, driver):
@@ -278,6 +300,14 @@ class TestOffersOfOurs:
         driver.hear("INVITE", 5, sdp=kit.offer)
         driver.reoffer(kit.offer)
         driver.answer_offer(kit.answer)
+        assert driver.sent == []
+        driver.hear("ACK", 5)
+        assert driver.methods == ["INVITE"]
+
+    def test_one_waits_until_our_200_has_its_ack(self, kit, driver):
+        driver.hear("INVITE", 5, sdp=kit.offer)
+        driver.answer_offer(kit.answer)
+        driver.reoffer(kit.offer)
         assert driver.sent == []
         driver.hear("ACK", 5)
         assert driver.methods == ["INVITE"]
@@ -357,6 +387,18 @@ class TestGlare:
         driver.hear("ACK", 5)
         assert len(driver.sent) == 2
         assert driver.names == ["Offered"]
+
+    def test_a_wait_that_ends_before_the_ack_of_our_200_lasts_until_it(self, kit):
+        driver = kit.talking_caller()
+        forget(driver)
+        driver.reoffer(kit.offer)
+        driver.reply(driver.sent[0], 491)
+        driver.hear("INVITE", 5, sdp=kit.offer)
+        driver.answer_offer(kit.answer)
+        driver.wait(3)
+        assert len(driver.sent) == 1
+        driver.hear("ACK", 5)
+        assert len(driver.sent) == 2
 
     def test_a_newer_offer_takes_the_place_of_the_one_that_waits(self, kit):
         driver = kit.talking_caller()

@@ -224,8 +224,8 @@ class Host:
 class Calls(RuleBasedStateMachine):
     """One call in a bad network."""
 
-    @initialize(has_offer=st.booleans())
-    def call(self, has_offer):
+    @initialize(has_offer=st.booleans(), is_established=st.booleans())
+    def call(self, has_offer, is_established):
         self.now = 0.0
         self.pipe = []
         self.caller = Host("caller", lambda data: self.pipe.append((self.callee, data)))
@@ -241,6 +241,12 @@ class Calls(RuleBasedStateMachine):
             credentials=Credentials("caller", "secret"),
         )
         self.caller.command("start", 0.0)
+        if is_established:
+            self.deliver_all()
+            self.callee.command("answer", SDP, 0.0)
+            self.deliver_all()
+            self.caller.command("answer_offer", SDP, 0.0)
+            self.deliver_all()
 
     @precondition(lambda self: self.pipe)
     @rule(choice=st.integers(0, 10**6), again=st.integers(0, 5))

@@ -92,7 +92,45 @@ def test_hanging_up_before_the_start_sends_nothing(kit):
     assert driver.events == [Ended(False, None, None)]
 
 
+def test_a_refusal_while_it_rings_ends_the_call(kit):
+    driver = kit.caller()
+    driver.reply(driver.sent[0], 180)
+    driver.reply(driver.sent[0], 603)
+    assert driver.names == ["Ringing", "Rejected"]
+
+
 class TestCancel:
+    def test_after_a_100_it_goes_out_at_once(self, kit):
+        driver = kit.caller()
+        driver.reply(driver.sent[0], 100)
+        driver.hang_up()
+        assert driver.methods == ["INVITE", "CANCEL"]
+
+    def test_a_refusal_before_any_provisional_response_makes_it_needless(self, kit):
+        driver = kit.caller()
+        driver.hang_up()
+        driver.reply(driver.sent[0], 486)
+        assert driver.methods == ["INVITE"]
+        assert driver.names == ["Rejected"]
+
+    @pytest.mark.parametrize("rings", [True, False])
+    def test_an_invite_lost_after_we_hung_up_fails_the_call(self, kit, rings):
+        driver = kit.caller()
+        if rings:
+            driver.reply(driver.sent[0], 100)
+        driver.hang_up()
+        driver.lose(driver.sent[0])
+        assert driver.events == [Failed(FailureKind.TIMEOUT, "lost")]
+        assert driver.session.is_finished
+
+    def test_a_challenge_in_place_of_the_487_is_the_refusal(self, kit):
+        driver = kit.caller(credentials=CREDENTIALS)
+        driver.reply(driver.sent[0], 100)
+        driver.hang_up()
+        challenge(driver, driver.sent[0])
+        assert driver.methods == ["INVITE", "CANCEL"]
+        assert driver.names == ["Rejected"]
+
     def test_it_waits_for_the_first_provisional_response(self, kit):
         driver = kit.caller()
         driver.hang_up()
@@ -239,6 +277,23 @@ class TestForks:
         assert driver.methods == ["INVITE", "BYE"]
         assert driver.events[-1] == Ended(True, None, None)
 
+    @pytest.mark.parametrize("end", ["cancelled", "answered", "refused"])
+    def test_a_200_of_a_fork_that_said_bye_is_ended_whatever_became_of_the_call(self, kit, end):
+        driver = kit.caller()
+        driver.reply(driver.sent[0], 180, tag="one")
+        driver.hear("BYE", tag="one")
+        if end == "cancelled":
+            driver.hang_up()
+        elif end == "answered":
+            driver.reply(driver.sent[0], 200, tag="two", sdp=kit.answer)
+        else:
+            driver.reply(driver.sent[0], 486, tag="two")
+        driver.reply(driver.sent[0], 200, tag="one", sdp=kit.answer)
+        assert driver.acks[-1].to_tag == "one"
+        assert driver.last("BYE").to_tag == "one"
+        ends = {"cancelled": "Ended", "answered": "Answered", "refused": "Rejected"}
+        assert driver.names == ["Ringing", ends[end]]
+
     def test_requests_in_an_early_dialog_are_answered(self, kit):
         driver = kit.caller()
         driver.reply(driver.sent[0], 180)
@@ -309,6 +364,14 @@ class TestAuthentication:
 
 
 class TestDelayedOffer:
+    def test_an_offer_of_ours_waits_for_the_ack(self, kit):
+        driver = kit.caller(sdp=None)
+        driver.reply(driver.sent[0], 200, sdp=kit.offer)
+        driver.reoffer(kit.offer)
+        assert driver.methods == ["INVITE"]
+        driver.answer_offer(kit.answer)
+        assert driver.methods == ["INVITE", "INVITE"]
+
     def test_the_ack_carries_our_answer(self, kit):
         driver = kit.caller(sdp=None)
         driver.reply(driver.sent[0], 200, sdp=kit.offer)

@@ -107,13 +107,15 @@ def test_a_refusal_ends_the_call(kit, rings):
     assert driver.session.is_finished
 
 
-def test_hanging_up_before_the_answer_refuses_with_480(kit):
+@pytest.mark.parametrize("rings", [True, False])
+def test_hanging_up_before_the_answer_refuses_with_480(kit, rings):
     driver = kit.callee()
-    driver.ring()
+    if rings:
+        driver.ring()
     driver.hang_up()
     driver.hang_up()
     driver.answer(kit.answer)
-    assert driver.statuses() == [180, 480]
+    assert driver.statuses() == [180, 480][not rings :]
     assert driver.events == [Ended(False, None, 480)]
 
 
