@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 NATIVE_SOURCES := $(shell find native/src -name '*.rs') native/Cargo.toml native/Cargo.lock pyproject.toml
 CARGO_FLAGS := --manifest-path native/Cargo.toml --locked --no-default-features
 
-.PHONY: help setup packages format check lint types contracts test test-native wheel clean
+.PHONY: help setup packages demo run format check lint types contracts test test-all test-native wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,12 @@ setup: $(VENV)/native.stamp ## virtual environment and native build
 packages: ## Debian packages the tests use, where this may install them
 	@scripts/install-packages requirements/debian.txt
 
+demo: setup ## a whole call on loopback, told as it happens (KEEP=1 leaves the server up)
+	@$(BIN)/python -m orbit_voice.testing.demo $(if $(KEEP),--keep)
+
+run: setup ## the server with its defaults, data in ./orbit-data
+	@$(BIN)/orbit-voice serve
+
 format: setup ## rewrite the sources in house format
 	ruff format .
 	ruff check --fix .
@@ -54,8 +60,11 @@ contracts: setup ## layers point down
 test-native: setup ## the native engine's own tests
 	cargo test $(CARGO_FLAGS) --quiet
 
-test: setup packages ## every fast suite
+test: setup packages ## every suite in the sizes that CI runs
 	pytest -q
+
+test-all: setup packages test-native ## every suite in full size: slow interop, load and soak too
+	ORBIT_TEST_FULL=1 pytest -q
 
 check: lint types contracts test-native test ## all that CI runs
 

@@ -73,6 +73,10 @@ class FakeSession:
     refused_offers: list[int] = field(default_factory=list)
     is_up: bool = False
 
+    @property
+    def is_settled(self) -> bool:
+        return self.confirms_hangup or not self.hangups
+
     def hangup(self, *, reason: str | None = None) -> None:
         self.hangups += 1
         if self.confirms_hangup:

@@ -12,11 +12,13 @@ from orbit_voice.calls.orders import CallOrder, PlayOrder, SayOrder
 from orbit_voice.calls.recovery import end_lost_calls
 from orbit_voice.kit.errors import CallError, ErrorCode
 from orbit_voice.media.events import DtmfReceived, MediaTimedOut, PlayFinished
+from orbit_voice.sdp.offer_answer import AudioNegotiation
 from orbit_voice.signaling.events import (
     Answered,
     Ended,
     Failed,
     FailureKind,
+    OfferAccepted,
     Offered,
     Rejected,
     Ringing,
@@ -254,6 +256,29 @@ def test_a_reinvite_is_answered_and_one_without_common_media_refused(node: Any) 
         await node.until(lambda: bool(session.refused_offers))
         assert len(session.answered_offers) == 1
         assert node.status(call.id) == "in_progress"
+        await node.calls.hangup(ORG, call.id)
+        await node.gone()
+
+    run_virtual(run())
+
+
+def test_a_reinvite_without_sdp_gets_our_offer_and_the_next_one_is_taken(node: Any) -> None:
+    async def run() -> None:
+        call, session = await node.dial()
+        session.is_up = True
+        answer = session.answer_sdp()
+        session.on_event(Answered(answer))
+        await node.until(lambda: node.status(call.id) == "in_progress")
+        session.on_event(Offered(None))
+        await node.until(lambda: len(session.answered_offers) == 1)
+        peer = AudioNegotiation(
+            local_address="127.0.0.2", local_rtp_port=40000, codecs=("PCMU",), session_id=8
+        )
+        peer.receive_offer(session.answered_offers[0])
+        session.on_event(OfferAccepted(peer.make_answer()[0]))
+        session.on_event(Offered(answer.replace(b"a=sendrecv", b"a=sendonly")))
+        await node.until(lambda: len(session.answered_offers) == 2)
+        assert not session.refused_offers
         await node.calls.hangup(ORG, call.id)
         await node.gone()
 

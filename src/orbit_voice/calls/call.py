@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -41,11 +41,14 @@ from orbit_voice.calls.timeline import (
 )
 from orbit_voice.kit.clock import utc_now
 from orbit_voice.kit.errors import CallError, ErrorCode
-from orbit_voice.media.events import RecordingFailed, RecordingFinished
+from orbit_voice.media.events import RecordingFailed, RecordingFinished, StreamClosed
 from orbit_voice.signaling.events import Cancelled, Ended, Failed, Rejected
 from orbit_voice.signaling.trace import SipTraceEntry
 
 _log = structlog.get_logger(__name__)
+
+FIRST_LOOK_S: Final = 0.02
+"""After an end the peer's confirmation is looked for this soon, then ever more seldom."""
 
 
 class Behaviour(Protocol):
@@ -158,7 +161,7 @@ class Call:
             while not self.record.status.is_end:
                 await self._guarded(self._dispatch(await self._inbox.get()))
             if self._lingers():
-                await self._wind_down(self._lingers, self.facilities.limits.release_grace_s)
+                await self._linger()
                 await self.write(sip_trace=self._trace())
         finally:
             self._abandon()
@@ -171,9 +174,9 @@ class Call:
             self.disarm(limit)
         if (leg := self.leg) is not None:
             leg.release()
-            self.record = replace(self.record, media=summarize_media(leg))
             leg.stream.close()
-            await self._wind_down(self._records, self.facilities.limits.recording_grace_s)
+            await self._wind_down(self._plays_out, self.facilities.limits.recording_grace_s)
+            self.record = replace(self.record, media=summarize_media(leg))
         hangup = ending.hangup
         record = replace(self.record, hangup=hangup)
         self.record = close_attempt(record, utc_now(), sip_code=hangup.sip_code, cause=hangup.cause)
@@ -234,18 +237,35 @@ class Call:
             case Rejected() | Failed() | Cancelled() | Ended():
                 if self.leg is not None:
                     self.leg.take(LegInput.SESSION_OVER)
+            case StreamClosed(statistics) if self.leg is not None:
+                self.leg.final_statistics = statistics
             case Asked(_, done) if not done.done():
                 done.set_exception(not_active(self.record))
             case _:
                 pass
 
-    def _lingers(self) -> bool:
-        leg = self.leg
-        return leg is not None and leg.session is not None and leg.state is not LegState.RELEASED
+    async def _linger(self) -> None:
+        """Wait until the peer confirmed the end, for the trace; it is never waited for long."""
+        grace_s = self.facilities.limits.release_grace_s
+        await self._wind_down(self._is_releasing, grace_s)
+        pause_s = FIRST_LOOK_S
+        while self._lingers() and pause_s < grace_s:
+            await asyncio.sleep(pause_s)
+            pause_s *= 2
 
-    def _records(self) -> bool:
+    def _lingers(self) -> bool:
+        session = None if self.leg is None else self.leg.session
+        return session is not None and (self._is_releasing() or not session.is_settled)
+
+    def _is_releasing(self) -> bool:
+        return self.leg is not None and self.leg.state is not LegState.RELEASED
+
+    def _plays_out(self) -> bool:
+        """Whether the stream has not reported its end, or the recording is not whole."""
+        assert self.leg is not None
         recording = self.recording
-        return recording is not None and recording.recording.status is RecordingStatus.RECORDING
+        records = recording is not None and recording.recording.status is RecordingStatus.RECORDING
+        return records or self.leg.final_statistics is None
 
     def _trace(self) -> tuple[SipTraceEntry, ...]:
         if self.leg is None or self.leg.session is None:

@@ -34,7 +34,14 @@ from orbit_voice.media.events import (
     RecordingFinished,
 )
 from orbit_voice.sdp.errors import SdpError
-from orbit_voice.signaling.events import Acknowledged, Ended, Failed, Offered, Rejected
+from orbit_voice.signaling.events import (
+    Acknowledged,
+    Ended,
+    Failed,
+    OfferAccepted,
+    Offered,
+    Rejected,
+)
 
 
 def begin(call: Call) -> None:
@@ -56,7 +63,7 @@ async def take(call: Call, message: Message) -> None:
             await call.end(_of_lost_dialog())
         case Offered(sdp):
             call.leg.take_reoffer(sdp)
-        case Acknowledged(sdp):
+        case Acknowledged(sdp) | OfferAccepted(sdp):
             await _take_late_answer(call, sdp)
         case MediaTimedOut():
             await call.end(endings.by_limit(Limit.MEDIA_TIMEOUT))
@@ -131,7 +138,9 @@ def _start_recording(call: Call, at: datetime) -> None:
 
 
 async def _take_late_answer(call: Call, sdp: bytes | None) -> None:
-    """The ACK carries the answer to an offer in our 2xx (RFC 3264 §5, RFC 3261 §13.2.2.4)."""
+    """The ACK carries the answer to an offer in our 2xx, the first one or that to a re-INVITE
+    without SDP (RFC 3264 §5, RFC 3261 §13.2.2.4, §14.2).
+    """
     assert call.leg is not None
     if sdp is None:
         return

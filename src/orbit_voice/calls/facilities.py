@@ -26,6 +26,10 @@ class SipSession(Protocol):
     def trace(self) -> SipTrace:
         """The session's messages so far."""
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is over and nothing of it is under way any more."""
+
     def hangup(self, *, reason: str | None = None) -> None:
         """End it, whatever state it is in; may be called twice."""
 

@@ -12,8 +12,10 @@ from typing import Final
 
 from orbit_voice.calls.facilities import Facilities, SipSession
 from orbit_voice.calls.leg_states import LegAction, LegInput, LegState, step
+from orbit_voice.media.errors import MediaError
 from orbit_voice.media.events import MediaEvent
 from orbit_voice.media.plan import StreamPlan
+from orbit_voice.media.statistics import StreamStatistics
 from orbit_voice.sdp.errors import SdpError
 from orbit_voice.sdp.offer_answer import AudioNegotiation, AudioPlan
 
@@ -32,6 +34,7 @@ class Leg:
     Attributes:
         state: Where the leg stands.
         session: The SIP session, once there is one.
+        final_statistics: Of the stream, once it is closed.
 
     Raises:
         MediaError: No media port is free.
@@ -46,6 +49,7 @@ class Leg:
     ) -> None:
         self.state = LegState.SETUP
         self.session: SipSession | None = None
+        self.final_statistics: StreamStatistics | None = None
         self._media_timeout_s = facilities.limits.media_timeout_s
         self.stream = facilities.media.open_stream(on_media)
         self._negotiation = AudioNegotiation(
@@ -60,6 +64,11 @@ class Leg:
     def plan(self) -> AudioPlan | None:
         """What both sides agreed on, or None."""
         return self._negotiation.plan
+
+    @property
+    def statistics(self) -> StreamStatistics:
+        """The media in figures: of now, or final once the stream is closed."""
+        return self.final_statistics or self.stream.statistics()
 
     def take(self, what: LegInput) -> LegAction:
         """Step the state table; return what is to be done about ``what``."""
@@ -112,4 +121,7 @@ class Leg:
             self.session.hangup(reason=reason)
 
     def _configure(self, plan: AudioPlan) -> None:
-        self.stream.configure(StreamPlan.of(plan, media_timeout_s=self._media_timeout_s))
+        try:
+            self.stream.configure(StreamPlan.of(plan, media_timeout_s=self._media_timeout_s))
+        except MediaError as error:
+            raise SdpError(error.detail, section="RFC 3264 §6", status_hint=488) from error

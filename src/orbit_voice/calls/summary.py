@@ -14,7 +14,7 @@ def summarize_media(leg: Leg) -> MediaSummary | None:
     """Return the leg's media in figures; None when no media was ever agreed on."""
     if (plan := leg.plan) is None:
         return None
-    figures = leg.stream.statistics()
+    figures = leg.statistics
     heard = figures.packets_received > 0
     return MediaSummary(
         codec=plan.codec,

@@ -113,6 +113,11 @@ class Session:
         return self.core.call_id
 
     @property
+    def is_settled(self) -> bool:
+        """Whether it is over and nothing of it is under way any more: its trace is whole."""
+        return self.core.is_finished
+
+    @property
     def key(self) -> tuple[str, str]:
         """What a peer's request inside the dialog is found by: Call-ID and our tag."""
         return (self.core.call_id, self.core.local_tag)
