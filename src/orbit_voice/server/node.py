@@ -16,6 +16,7 @@ from orbit_voice import __version__
 from orbit_voice.api.app import create_app
 from orbit_voice.api.dependencies import Dependencies
 from orbit_voice.api.flows import NoFlows
+from orbit_voice.api.interfaces import Readiness
 from orbit_voice.calls.facilities import CallLimits, Facilities
 from orbit_voice.calls.planning import CallPlanner
 from orbit_voice.calls.reaper import Reaper
@@ -77,84 +78,162 @@ async def open_node(settings: Settings) -> AsyncIterator[Node]:
         ValueError: A setting makes no sense.
     """
     async with AsyncExitStack() as stack:
-        directory = stack.enter_context(DataDirectory(settings.data_dir))
-        key = _secret_key(settings, directory)
-        sealer = Sealer(key)
-        node_id = directory.node_id()
-        store = await stack.enter_async_context(
-            open_store(settings.sqlalchemy_url, sealer, node_id=node_id)
-        )
-        first_start = await _prepare(store, sealer, settings)
-        lost = await end_lost_calls(store.journal, node_id)
-        guard, client = await _outgoing_http(stack, settings)
-        delivery = await stack.enter_async_context(WebhookDelivery(store.outbox, client))
-        store.journal.on_deliveries(delivery.notify)
-        sip_host, sip_port = split_bind(settings.sip_bind)
-        address = public_address(settings.public_address, sip_host)
-        media = await stack.enter_async_context(
-            MediaEngine(
-                bind_address=sip_host,
-                ports=settings.rtp_port_range,
-                shards=settings.media_shards or None,
-            )
-        )
-        worker = await stack.enter_async_context(HibariWorker(warm=True))
-        speech = await stack.enter_async_context(
-            PromptCache(directory.prompts / "speech", worker, limit_bytes=PROMPT_CACHE_BYTES)
-        )
+        ground = await _open_ground(stack, settings)
+        lost = await end_lost_calls(ground.store.journal, ground.node_id)
+        guard, client = await _open_outgoing_http(stack, settings, ground.store)
+        media = await _open_media(stack, settings)
+        speech = await _open_speech(stack, ground.directory)
         receiver = _Receiver()
-        endpoint = await stack.enter_async_context(
-            SipEndpoint(
-                udp=(sip_host, sip_port),
-                tcp=(sip_host, sip_port),
-                advertised_host=settings.public_address or None,
-                user_agent=f"orbit-voice/{__version__}",
-                on_invite=receiver,
-            )
-        )
-        recordings = RecordingFiles(store.recordings, directory.recordings)
-        audio = AudioSource(recordings, BoundedFetch(client), media, directory.prompts / "fetched")
+        endpoint = await _open_endpoint(stack, settings, receiver)
+        address = public_address(settings.public_address, endpoint.udp_address[0])
         facilities = Facilities(
-            node_id=node_id,
-            journal=store.journal,
+            node_id=ground.node_id,
+            journal=ground.store.journal,
             media=media,
             speech=speech,
             media_address=address,
-            recordings=directory.recordings,
+            recordings=ground.directory.recordings,
             limits=CallLimits(media_timeout_s=settings.media_timeout_s or None),
         )
-        calls = CallService(
-            facilities=facilities,
-            invite=endpoint.invite,
-            planner=CallPlanner(store.trunks, store.numbers, sip_host=address),
-            screen=InboundScreen(store.trunks, store.numbers),
-            reader=store.calls,
-            prompts=audio,
-            max_calls=settings.max_calls,
+        audio = AudioSource(
+            ground.recordings, BoundedFetch(client), media, ground.directory.prompts / "fetched"
         )
-        tasks = await stack.enter_async_context(TaskScope("node"))
-        reaper = Reaper(store.journal, node_id, lambda: calls.living)
-        _ = tasks.start(reaper.run(), name="reaper")
+        calls = _make_calls(settings, ground.store, facilities, endpoint, audio)
+        await _start_reaper(stack, ground, calls)
         inbound_address = host_port(address, endpoint.udp_address[1])
-        app = create_app(
-            Dependencies(
-                control=calls,
-                calls=store.calls,
-                live=calls,
-                trunks=store.trunks,
-                numbers=store.numbers,
-                api_keys=store.api_keys,
-                recordings=recordings,
-                flows=NoFlows(),
-                check_url=guard.check,
-                readiness=partial(_readiness, store, media, calls),
-                inbound_address=lambda: inbound_address,
-                link_secret=key.link_secret,
-            )
-        )
+        readiness = partial(_readiness, ground.store, media, calls)
+        app = _make_app(ground, calls, guard, readiness, inbound_address)
         receiver.calls = calls
-        _log.info("node.started", node_id=node_id, sip=inbound_address, lost_calls=lost)
-        yield Node(app, calls, endpoint, first_start, inbound_address)
+        _log.info("node.started", node_id=ground.node_id, sip=inbound_address, lost_calls=lost)
+        yield Node(app, calls, endpoint, ground.first_start, inbound_address)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What everything stands on: the data directory, its key, the store."""
+
+    directory: DataDirectory
+    node_id: str
+    key: SecretKey
+    store: Store
+    recordings: RecordingFiles
+    first_start: FirstStart
+
+
+async def _open_ground(stack: AsyncExitStack, settings: Settings) -> _Ground:
+    directory = stack.enter_context(DataDirectory(settings.data_dir))
+    key = _secret_key(settings, directory)
+    sealer = Sealer(key)
+    node_id = directory.node_id()
+    store = await stack.enter_async_context(
+        open_store(settings.sqlalchemy_url, sealer, node_id=node_id)
+    )
+    first_start = await prepare_first_start(
+        store.database,
+        sealer,
+        bootstrap_key=settings.bootstrap_api_key.get_secret_value() or None,
+        now=utc_now(),
+    )
+    recordings = RecordingFiles(store.recordings, directory.recordings)
+    return _Ground(directory, node_id, key, store, recordings, first_start)
+
+
+def _secret_key(settings: Settings, directory: DataDirectory) -> SecretKey:
+    if configured := settings.secret_key.get_secret_value():
+        return SecretKey(configured)
+    return SecretKey.from_directory(directory.path)
+
+
+async def _open_outgoing_http(
+    stack: AsyncExitStack, settings: Settings, store: Store
+) -> tuple[UrlGuard, HttpClient]:
+    """Open what goes out by HTTP, and begin to deliver webhooks."""
+    resolver = await stack.enter_async_context(SystemResolver())
+    guard = UrlGuard(resolver=resolver, allow=settings.webhook_allow_list)
+    client = await stack.enter_async_context(HttpClient(guard))
+    delivery = await stack.enter_async_context(WebhookDelivery(store.outbox, client))
+    store.journal.on_deliveries(delivery.notify)
+    return guard, client
+
+
+async def _open_media(stack: AsyncExitStack, settings: Settings) -> MediaEngine:
+    engine = MediaEngine(
+        bind_address=split_bind(settings.sip_bind)[0],
+        ports=settings.rtp_port_range,
+        shards=settings.media_shards or None,
+    )
+    return await stack.enter_async_context(engine)
+
+
+async def _open_speech(stack: AsyncExitStack, directory: DataDirectory) -> PromptCache:
+    worker = await stack.enter_async_context(HibariWorker(warm=True))
+    cache = PromptCache(directory.prompts / "speech", worker, limit_bytes=PROMPT_CACHE_BYTES)
+    return await stack.enter_async_context(cache)
+
+
+async def _open_endpoint(
+    stack: AsyncExitStack, settings: Settings, receiver: _Receiver
+) -> SipEndpoint:
+    bind = split_bind(settings.sip_bind)
+    endpoint = SipEndpoint(
+        udp=bind,
+        tcp=bind,
+        advertised_host=settings.public_address or None,
+        user_agent=f"orbit-voice/{__version__}",
+        on_invite=receiver,
+    )
+    return await stack.enter_async_context(endpoint)
+
+
+def _make_calls(
+    settings: Settings,
+    store: Store,
+    facilities: Facilities,
+    endpoint: SipEndpoint,
+    audio: AudioSource,
+) -> CallService:
+    planner = CallPlanner(store.trunks, store.numbers, sip_host=facilities.media_address)
+    return CallService(
+        facilities=facilities,
+        invite=endpoint.invite,
+        planner=planner,
+        screen=InboundScreen(store.trunks, store.numbers),
+        reader=store.calls,
+        prompts=audio,
+        max_calls=settings.max_calls,
+    )
+
+
+async def _start_reaper(stack: AsyncExitStack, ground: _Ground, calls: CallService) -> None:
+    tasks = await stack.enter_async_context(TaskScope("node"))
+    reaper = Reaper(ground.store.journal, ground.node_id, lambda: calls.living)
+    _ = tasks.start(reaper.run(), name="reaper")
+
+
+def _make_app(
+    ground: _Ground,
+    calls: CallService,
+    guard: UrlGuard,
+    readiness: Readiness,
+    inbound_address: str,
+) -> FastAPI:
+    store = ground.store
+    return create_app(
+        Dependencies(
+            control=calls,
+            calls=store.calls,
+            live=calls,
+            trunks=store.trunks,
+            numbers=store.numbers,
+            api_keys=store.api_keys,
+            recordings=ground.recordings,
+            flows=NoFlows(),
+            check_url=guard.check,
+            readiness=readiness,
+            inbound_address=lambda: inbound_address,
+            link_secret=ground.key.link_secret,
+        )
+    )
 
 
 class _Receiver:
@@ -169,25 +248,6 @@ class _Receiver:
             session.reject(503, None, (("Retry-After", "1"),))
         else:
             self.calls.receive(session)
-
-
-def _secret_key(settings: Settings, directory: DataDirectory) -> SecretKey:
-    if configured := settings.secret_key.get_secret_value():
-        return SecretKey(configured)
-    return SecretKey.from_directory(directory.path)
-
-
-async def _prepare(store: Store, sealer: Sealer, settings: Settings) -> FirstStart:
-    bootstrap_key = settings.bootstrap_api_key.get_secret_value() or None
-    return await prepare_first_start(
-        store.database, sealer, bootstrap_key=bootstrap_key, now=utc_now()
-    )
-
-
-async def _outgoing_http(stack: AsyncExitStack, settings: Settings) -> tuple[UrlGuard, HttpClient]:
-    resolver = await stack.enter_async_context(SystemResolver())
-    guard = UrlGuard(resolver=resolver, allow=settings.webhook_allow_list)
-    return guard, await stack.enter_async_context(HttpClient(guard))
 
 
 async def _readiness(store: Store, media: MediaEngine, calls: CallService) -> Mapping[str, bool]:
