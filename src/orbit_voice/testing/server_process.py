@@ -98,6 +98,17 @@ class ServerProcess:
         await self.stop()
 
     @property
+    def pid(self) -> int:
+        """Its process id.
+
+        Raises:
+            RuntimeError: It is not running.
+        """
+        if self._process is None or self._process.returncode is not None:
+            raise RuntimeError("the server is not running")
+        return self._process.pid
+
+    @property
     def log_file(self) -> Path:
         """What it writes to its standard output and error."""
         return self.data_dir / "server.log"
