@@ -26,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(keys.app, name="keys")
-_out = Console(highlight=False)
+_out = Console(highlight=False, soft_wrap=True)
 
 
 @app.callback(invoke_without_command=True)

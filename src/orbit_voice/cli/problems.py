@@ -11,7 +11,7 @@ from rich.console import Console
 
 from orbit_voice.kit.errors import OrbitError
 
-_err = Console(stderr=True, highlight=False, markup=False)
+_err = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager
